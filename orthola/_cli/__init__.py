@@ -1,0 +1,1 @@
+"""The command ``orthola``: `info`, and studies of convergence."""

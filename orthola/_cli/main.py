@@ -1,0 +1,71 @@
+"""Entry point of the command ``orthola``: subcommands, exit codes, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from .. import __version__
+from . import info
+from .failure import Failure
+from .studies import STUDIES
+
+__all__ = ["main"]
+
+DONE, FAILED, INTERRUPTED = 0, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 after an error, whose one line is on the standard error stream.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.run(arguments)
+    except Failure as failure:
+        print(f"orthola: error: {failure}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("orthola: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="orthola", description="Orthogonality for every array.")
+    parser.add_argument("--version", action="version", version=f"orthola {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    summary = "versions, array libraries, BLAS, GPU, and what polar would choose"
+    command = commands.add_parser("info", help=summary, description=f"Show {summary}.")
+    info.add_arguments(command)
+    command.set_defaults(run=info.run)
+
+    summary = "measure convergence and draw it"
+    command = commands.add_parser("study", help=summary, description=f"Studies: {summary}.")
+    studies = command.add_subparsers(required=True, metavar="STUDY", dest="study")
+    for study in STUDIES:
+        module = import_module(study.module)
+        command = studies.add_parser(study.name, help=study.help, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,61 @@
+"""What is measured about a result, always on the host in double precision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...testing import orthogonality, polar_residual
+
+__all__ = ["DIGITS", "Quality", "digits", "judge", "seconds_to_digits"]
+
+DIGITS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14)
+
+
+class Quality(NamedTuple):
+    """How good a computed pair (U, H) is."""
+
+    orthogonality: float  # ||U^H U - I||_2
+    residual: float  # ||A - U H||_F / ||A||_F
+    smallest: float  # singular value of U
+    largest: float
+
+    @property
+    def error(self) -> float:
+        """The worse of the two errors: what "accuracy" means in this study."""
+        return float(np.maximum(self.orthogonality, self.residual))  # NaN wins
+
+
+def judge(
+    a: np.ndarray[Any, Any], unitary: np.ndarray[Any, Any], hermitian: np.ndarray[Any, Any]
+) -> Quality:
+    """Measure one result; NaN throughout where it is not finite."""
+    if not (np.all(np.isfinite(unitary)) and np.all(np.isfinite(hermitian))):
+        return Quality(math.nan, math.nan, math.nan, math.nan)
+    values = np.linalg.svd(np.asarray(unitary, _double(unitary)), compute_uv=False)
+    return Quality(
+        float(orthogonality(unitary)),
+        float(polar_residual(a, unitary, hermitian)),
+        float(values[-1]),
+        float(values[0]),
+    )
+
+
+def digits(error: float) -> float:
+    """Correct decimal digits; an error of 0 counts as the last digit that double precision has."""
+    return -math.log10(max(error, 2.0**-53)) if error == error else 0.0
+
+
+def seconds_to_digits(errors: list[float], seconds: list[float]) -> dict[str, float | None]:
+    """Time of the first point of a curve that has so many digits; None where it never does."""
+    reached: dict[str, float | None] = {}
+    for wanted in DIGITS:
+        times = (t for e, t in zip(errors, seconds, strict=True) if e <= 10.0**-wanted)
+        reached[str(wanted)] = next(times, None)
+    return reached
+
+
+def _double(x: np.ndarray[Any, Any]) -> str:
+    return "complex128" if x.dtype.kind == "c" else "float64"

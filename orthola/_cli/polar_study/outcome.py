@@ -1,0 +1,69 @@
+"""Everything found out about one matrix, and about all of them: what figures and tables draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .approximation import LOWER_BOUND, Approximation
+from .problems import Problem
+from .sampling import Curve
+
+__all__ = ["Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One matrix with all its curves."""
+
+    problem: Problem
+    singular_values: np.ndarray[Any, Any]  # of the matrix, descending
+    curves: tuple[Curve, ...]
+    approximations: tuple[Approximation, ...]
+
+    @property
+    def condition(self) -> float:
+        """Ratio of the largest to the smallest singular value."""
+        low = float(self.singular_values[-1])
+        return float(self.singular_values[0]) / low if low else float("inf")
+
+    @property
+    def eps(self) -> float:
+        """Distance from 1 to the next number in the precision of the matrix."""
+        return float(np.finfo(self.problem.matrix.dtype).eps)
+
+    @property
+    def finished(self) -> list[Curve]:
+        """The methods whose certificate held."""
+        return [curve for curve in self.curves if curve.converged]
+
+    @property
+    def fastest(self) -> Curve | None:
+        """Least time among the finished; "auto" is one of the others and does not count."""
+        timed = [c for c in self.finished if c.picked is None and c.last.seconds is not None]
+        return min(timed, key=lambda c: c.last.seconds or 0.0, default=None)
+
+    @property
+    def most_accurate(self) -> Curve | None:
+        """Least error among the finished."""
+        named = [c for c in self.finished if c.picked is None]
+        return min(named, key=lambda c: c.last.quality.error, default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        matrix = self.problem.matrix
+        return {
+            "name": self.problem.name,
+            "title": self.problem.title,
+            "shape": list(matrix.shape),
+            "dtype": matrix.dtype.name,
+            "condition": self.condition,
+            "singular_values": self.singular_values.tolist(),
+            "curves": [curve.as_json() for curve in self.curves],
+            "orthogonalize": {
+                "lower_bound": LOWER_BOUND,
+                "steps": [step._asdict() for step in self.approximations],
+            },
+        }

@@ -1,0 +1,89 @@
+"""The matrices of the study: real data that comes with scikit-learn, and stated spectra."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...testing import from_spectrum, spectrum
+from ..failure import Failure, needed
+
+__all__ = ["Problem", "bundled", "parse_synthetic", "stated"]
+
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
+_PATCH = 8
+
+
+class Problem(NamedTuple):
+    """One matrix, on the host."""
+
+    name: str  # short, fit for a file name
+    title: str
+    matrix: np.ndarray[Any, Any]
+
+
+def bundled(*, quick: bool) -> list[Problem]:
+    """Real matrices of condition 3e3, 3e6 and 1e15; with `quick` a part of the first one."""
+    datasets = needed("sklearn.datasets", "the bundled data")
+    digits = datasets.load_digits().data
+    # Pixels that no digit ever touches would make the matrix exactly singular.
+    digits = digits[:, digits.any(axis=0)]
+    if quick:
+        inked = digits[:300]
+        return [_named("digits", "300 handwritten digits", inked[:, inked.any(axis=0)])]
+    needed("PIL", "reading the bundled photographs")
+    temple, flower = (image @ np.array(_LUMINANCE) / 255 for image in _photographs(datasets))
+    patches = _patches(flower[:256, :512])
+    return [
+        _named("digits", "Handwritten digits", digits),
+        _named("temple", "Photograph of a temple", temple[:192, :192]),
+        _named(
+            "patches",
+            "Patches of a flower, each minus its mean",
+            patches - patches.mean(axis=1, keepdims=True),
+        ),
+    ]
+
+
+def stated(
+    profile: str, n: int, condition: float, *, rows: int | None = None, dtype: str = "float64"
+) -> Problem:
+    """Random singular vectors with a stated spectrum, the same in every run."""
+    m = n if rows is None else rows
+    values = spectrum(profile, n, condition=condition)
+    return Problem(
+        f"{profile}-{m}x{n}-{condition:.0e}",
+        f"{profile.capitalize()} spectrum, {m} × {n}",
+        from_spectrum(m, n, values, dtype=dtype, rng=0),
+    )
+
+
+def parse_synthetic(text: str, dtype: str) -> Problem:
+    """The problem that ``--synthetic n,kappa`` asks for: a geometric spectrum."""
+    try:
+        order, condition = text.split(",")
+        n, kappa = int(order), float(condition)
+    except ValueError:
+        raise Failure(
+            f"--synthetic: expected an order and a condition number like 200,1e8, got {text!r}"
+        ) from None
+    if n < 1 or not 1.0 <= kappa < float("inf"):
+        raise Failure(f"--synthetic: expected n >= 1 and finite kappa >= 1, got {text!r}")
+    return stated("geometric", n, kappa, dtype=dtype)
+
+
+def _named(name: str, title: str, matrix: np.ndarray[Any, Any]) -> Problem:
+    m, n = matrix.shape
+    return Problem(name, f"{title}, {m} × {n}", np.ascontiguousarray(matrix))
+
+
+def _photographs(datasets: Any) -> Any:
+    return datasets.load_sample_images().images
+
+
+def _patches(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Tiles of an image as rows."""
+    height, width = (side // _PATCH for side in image.shape)
+    tiles = image[: height * _PATCH, : width * _PATCH].reshape(height, _PATCH, width, _PATCH)
+    return tiles.swapaxes(1, 2).reshape(-1, _PATCH * _PATCH)

@@ -1,0 +1,71 @@
+"""The table of one matrix and the paragraph at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .measures import digits
+from .outcome import Outcome
+from .sampling import Curve
+
+__all__ = ["COLUMNS", "duration", "label", "row", "summary"]
+
+COLUMNS = ("method", ">steps", ">time", ">orthogonality", ">residual", ">digits", "status")
+
+
+def row(curve: Curve) -> tuple[str, ...]:
+    """One method, in the order of `COLUMNS`."""
+    last = curve.last
+    quality = last.quality
+    return (
+        label(curve),
+        "-" if last.steps is None else str(last.steps),
+        "-" if last.seconds is None else duration(last.seconds),
+        f"{quality.orthogonality:.1e}",
+        f"{quality.residual:.1e}",
+        f"{max(digits(quality.error), 0.0):.1f}",
+        last.status.name,
+    )
+
+
+def label(curve: Curve) -> str:
+    """Name of the method; for "auto" with what it chose."""
+    return curve.method if curve.picked is None else f"{curve.method} ({curve.picked})"
+
+
+def duration(seconds: float) -> str:
+    """Three digits with a fitting unit."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
+
+
+def summary(outcomes: Sequence[Outcome], directory: Path, files: Sequence[Path]) -> str:
+    """Which method was fastest, which most accurate, and where the files are."""
+    figures = sum(file.suffix == ".png" for file in files)
+    drawn = f"{figures} figure{'s' * (figures != 1)} (PNG and SVG)"
+    what = f"{drawn} and all numbers (polar.json)" if figures else "All numbers (polar.json)"
+    return " ".join([*map(_verdict, outcomes), f"{what} are in {directory}."])
+
+
+def _verdict(outcome: Outcome) -> str:
+    where = f"On {outcome.problem.name} (condition {outcome.condition:.0e})"
+    fast, exact = outcome.fastest, outcome.most_accurate
+    if fast is None or exact is None:
+        return f"{where} no method converged."
+    time = fast.last.seconds or 0.0
+    error = f"an error of {exact.last.quality.error:.0e}"
+    first = f"{where} {fast.method} was fastest ({duration(time)}{_gain(outcome, time)})"
+    if fast is exact:
+        return f"{first} and most accurate, with {error}."
+    return f"{first} and {exact.method} most accurate, with {error}."
+
+
+def _gain(outcome: Outcome, seconds: float) -> str:
+    """How much faster than the SVD, where it was."""
+    svd = next((c.last.seconds for c in outcome.finished if c.method == "svd"), None)
+    if not svd or svd <= seconds:
+        return ""
+    return f", {svd / seconds:.1f} times as fast as the svd"

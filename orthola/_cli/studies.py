@@ -1,0 +1,28 @@
+"""Every study that ``orthola study`` offers; a new one is one more line here.
+
+The module named has ``add_arguments(parser)`` and ``run(arguments)``, reports what the user can
+mend as `Failure`, and imports nothing heavy before it runs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["STUDIES", "Study"]
+
+
+class Study(NamedTuple):
+    """One registration."""
+
+    name: str
+    help: str
+    module: str
+
+
+STUDIES: tuple[Study, ...] = (
+    Study(
+        "polar",
+        "convergence of every method of polar: accuracy per step and per second",
+        "orthola._cli.polar_study.command",
+    ),
+)

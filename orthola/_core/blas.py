@@ -1,0 +1,357 @@
+"""`Products` for one NumPy matrix: level-3 BLAS and LAPACK in place, one triangle, no temporaries.
+
+Buffers are Fortran-ordered and live as long as the object, that is for one call. Hermitian
+matrices are stored in the lower triangle; the strict upper triangle of every buffer stays zero, so
+norms can run over the whole buffer.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .linalg import Products, hermitian_part, start_vector
+from .space import Space
+from .triangular_inverse import inverse_of_lower
+
+__all__ = ["BlasProducts", "lean_svd", "lower_cholesky", "routines", "solve_lower_adjoint"]
+
+_INVERSE_STEPS = 8
+_ABOVE_NOISE = 16.0
+_PANEL = 64  # columns per panel where a transposed operand is read
+
+
+class Routines(NamedTuple):
+    """BLAS and LAPACK functions of one dtype; rank-k and symmetric ones in Hermitian form."""
+
+    rank_k: Any
+    symmetric: Any
+    symmetric_vector: Any
+    gemm: Any
+    trsm: Any
+    trmm: Any
+    trmv: Any
+    axpy: Any
+    potrf: Any
+    potri: Any
+    potrs: Any
+    getrf: Any
+    getri: Any
+    trtri: Any
+    gesdd: Any
+    gesdd_lwork: Any
+    complex: bool
+
+
+@lru_cache(maxsize=8)
+def routines(dtype: np.dtype[Any]) -> Routines:
+    """Look the functions up once per dtype (SciPy is imported here, on first use)."""
+    from scipy.linalg import get_blas_funcs, get_lapack_funcs
+
+    is_complex = dtype.kind == "c"
+    names = ("herk", "hemm", "hemv") if is_complex else ("syrk", "symm", "symv")
+    blas = get_blas_funcs((*names, "gemm", "trsm", "trmm", "trmv", "axpy"), dtype=dtype)
+    lapack = get_lapack_funcs(
+        ("potrf", "potri", "potrs", "getrf", "getri", "trtri", "gesdd", "gesdd_lwork"), dtype=dtype
+    )
+    return Routines(*blas, *lapack, is_complex)
+
+
+class BlasProducts(Products):
+    """In-place version of `Products` for a single ``(m, n)`` NumPy array."""
+
+    def __init__(self, space: Space, *, reuse: bool = True) -> None:
+        super().__init__(space)
+        self.reuse = reuse
+        self.fn = routines(np.dtype(space.dtype))
+        self._tall: list[Any] = []
+        self._triangles: list[Any] = []
+        self._inverse: Any = None
+
+    def load(self, x: Any) -> Any:
+        """A private Fortran-ordered copy of `x`, free to be overwritten."""
+        out = self._other_tall(x)
+        out[...] = x
+        return out
+
+    def small(self) -> Products:
+        return BlasProducts(self.space, reuse=False)
+
+    def full(self, g: Any) -> Any:
+        return _fill_upper(g.copy(order="F"), self.fn.complex)
+
+    def shifted(self, s: Any, shift: float) -> Any:
+        out = self.full(s)
+        np.einsum("ii->i", out)[...] += shift
+        return out
+
+    def _other_tall(self, x: Any) -> Any:
+        """A buffer of the shape of `x` that is not `x`; two of them take turns."""
+        if not self.reuse:
+            return np.empty(x.shape, x.dtype, order="F")
+        for buffer in self._tall:
+            if buffer is not x and buffer.shape == x.shape:
+                return buffer
+        buffer = np.empty(x.shape, x.dtype, order="F")
+        self._tall = [*self._tall[-1:], buffer]
+        return buffer
+
+    def _other_triangle(self, n: int, dtype: Any, taken: Any = None) -> Any:
+        """A buffer for a Hermitian matrix that is not `taken`; its upper triangle is zero."""
+        for buffer in self._triangles:
+            if buffer is not taken and buffer.shape[0] == n:
+                return buffer
+        buffer = np.zeros((n, n), dtype, order="F")
+        self._triangles.append(buffer)
+        return buffer
+
+    def gram(self, x: Any) -> Any:
+        c = self._other_triangle(x.shape[1], x.dtype)
+        trans = 2 if self.fn.complex else 1
+        return self.fn.rank_k(1.0, x, trans=trans, lower=1, c=c, overwrite_c=1)
+
+    def defect(self, g: Any) -> Any:
+        d = np.einsum("ii->i", g)
+        kept = d.copy()
+        d -= 1.0
+        total = 2.0 * _square_sum(g) - _square_sum(d)
+        d[...] = kept
+        return np.sqrt(max(total, 0.0))
+
+    def deviation(self, g: Any) -> Any:
+        np.negative(g, out=g)
+        np.einsum("ii->i", g)[...] += 1.0
+        return g
+
+    def norm(self, g: Any) -> Any:
+        return np.sqrt(2.0 * _square_sum(g) - _square_sum(np.einsum("ii->i", g)))
+
+    def scaled(self, x: Any, factor: Any) -> Any:
+        x *= float(factor)
+        return x
+
+    def spectrum_ends(self, g: Any) -> tuple[Any, Any, Any]:
+        """As in `Products`; the smallest by inverse iteration with a Cholesky factor of G."""
+        top, bottom, known = super().spectrum_ends(g)
+        n, noise = g.shape[0], 4.0 * g.shape[0] * self.space.eps
+        z = self._other_triangle(n, g.dtype, g)
+        z[...] = g
+        np.einsum("ii->i", z)[...] += noise
+        factor, info = self.fn.potrf(z, lower=1, clean=0, overwrite_a=1)
+        if info:
+            return top, bottom, known
+        v = np.array(start_vector(self.space, g)[:, 0])
+        size = 1.0
+        for _ in range(_INVERSE_STEPS):
+            v, _ = self.fn.potrs(factor, v, lower=1, overwrite_b=1)
+            size = float(np.linalg.norm(v))
+            v /= size
+        bottom = bottom + (1.0 / size - noise)
+        return top, bottom, bottom > _ABOVE_NOISE * noise
+
+    def inverse_shifted(self, g: Any, c: Any) -> Any:
+        """L^-1 with L L^H = I + c G: two triangular products cost less than W = L^-H L^-1."""
+        g *= float(c)
+        np.einsum("ii->i", g)[...] += 1.0
+        factor, info = self.fn.potrf(g, lower=1, clean=0, overwrite_a=1)
+        if info:
+            g[...] = np.nan
+            return g.copy(order="F")
+        return inverse_of_lower(factor, self.fn)
+
+    def add_inverse(self, x: Any, w: Any, alpha: Any, beta: Any) -> Any:
+        y = self._other_tall(x)
+        y[...] = x
+        flag = 2 if self.fn.complex else 1
+        y = self.fn.trmm(float(alpha), w, y, side=1, lower=1, trans_a=flag, overwrite_b=1)
+        y = self.fn.trmm(1.0, w, y, side=1, lower=1, overwrite_b=1)
+        self.fn.axpy(x.ravel(order="K"), y.ravel(order="K"), a=float(beta))
+        return y
+
+    def inverse_times_vector(self, w: Any, v: Any) -> Any:
+        flag = 2 if self.fn.complex else 1
+        v = self.fn.trmv(w, v[:, 0], lower=1)
+        return self.fn.trmv(w, v, lower=1, trans=flag, overwrite_x=1)[:, None]
+
+    def tail(self, g: Any, c: tuple[Any, ...]) -> Any:
+        c = tuple(float(t) for t in c)
+        if len(c) == 1:
+            g *= c[0]
+            return g
+        s = self._other_triangle(g.shape[0], g.dtype, g)
+        s[...] = g
+        full = _fill_upper(g, self.fn.complex)
+        # G is Hermitian: c2 G G^H + c1 G, one triangle.
+        s = self.fn.rank_k(c[1], full, beta=c[0], c=s, lower=1, overwrite_c=1)
+        if len(c) > 2:
+            g2 = self.fn.rank_k(1.0, full, lower=1)
+            high = c[2] * full
+            if len(c) == 4:
+                high += c[3] * _fill_upper(g2, self.fn.complex)
+            s = self.fn.symmetric(1.0, g2, high, beta=1.0, c=self.full(s), lower=1, overwrite_c=1)
+        _clear_upper(g)
+        return s
+
+    def multiply_add(self, x: Any, s: Any, alpha: Any, beta: Any) -> Any:
+        y = self._other_tall(x)
+        y[...] = x
+        return self.fn.symmetric(
+            float(alpha), s, x, beta=float(beta), c=y, side=1, lower=1, overwrite_c=1
+        )
+
+    def hermitian_product(self, u: Any, x: Any) -> Any:
+        adjoint_flag = 2 if self.fn.complex else 1
+        if u.flags.f_contiguous:  # a C-ordered X is handed over as its transpose, not copied
+            if x.flags.f_contiguous:
+                return self._symmetrised(self.fn.gemm(1.0, u, x, trans_a=adjoint_flag))
+            h = self.fn.gemm(1.0, u, x.T, trans_a=adjoint_flag, trans_b=1)
+            return self._symmetrised(h)
+        # (U^H X)^T = X^T conj(U)
+        return self._symmetrised(self.fn.gemm(1.0, x.T, u.T, trans_b=adjoint_flag)).T
+
+    def _symmetrised(self, h: Any) -> Any:
+        """(H + H^H)/2 in place, panel by panel."""
+        n = h.shape[0]
+        for j in range(0, n, _PANEL):
+            k = min(j + _PANEL, n)
+            h[j:k, j:k] = hermitian_part(np, h[j:k, j:k])
+            below, right = h[k:, j:k], h[j:k, k:].T
+            below += right.conj() if self.fn.complex else right
+            below *= 0.5
+            right[...] = below.conj() if self.fn.complex else below
+        return h
+
+    def times_vector(self, s: Any, v: Any) -> Any:
+        return self.fn.symmetric_vector(1.0, s, v[:, 0], lower=1)[:, None]
+
+    def inverse(self, x: Any) -> Any:
+        if self._inverse is None or self._inverse.shape != x.shape:
+            self._inverse = np.empty(x.shape, x.dtype, order="F")
+        y = self._inverse
+        y[...] = x
+        factor, pivots, info = self.fn.getrf(y, overwrite_a=1)
+        if info == 0:
+            y, info = self.fn.getri(factor, pivots, lwork=64 * x.shape[0], overwrite_lu=1)
+        if info:
+            y[...] = np.nan
+        return y
+
+    def triangular_front(self, x: Any) -> tuple[Any, Any | None, Any, Any | None]:
+        """CholeskyQR twice where the condition allows it, else Householder QR.
+
+        The first pass leaves a defect of about cond(X)^2 u, the second removes it (Yamamoto et
+        al. 2015, 10.1553/etna_vol44s306); the factor C = R2^-1 stays apart, n x n.
+        """
+        first = lower_cholesky(self.gram(x).copy(order="F"))
+        if first is not None and _diagonal_ratio(first) > 1e3 * self.space.eps**0.5:
+            b = solve_lower_adjoint(first, self.load(x))
+            g = self.gram(b)
+            second = lower_cholesky(g.copy(order="F")) if self.defect(g) < 0.5 else None
+            if second is not None:
+                r1, r2 = _upper(first), _upper(second)
+                r = np.asfortranarray(self.fn.trmm(1.0, r2, r1, side=0, lower=0))
+                c, _ = self.fn.trtri(r2, lower=0)
+                return b, c, r, self._inverse_of_upper(r)
+        q, r = np.linalg.qr(x)
+        r = np.asfortranarray(r)
+        return q, None, r, self._inverse_of_upper(r)
+
+    def _inverse_of_upper(self, r: Any) -> Any:
+        """R^-1 by columns, each a solution of R y = e: rows of very different size do no harm.
+
+        `trtri` makes Y R = I instead, and would cost Newton's method up to two digits.
+        """
+        eye = np.eye(r.shape[0], dtype=r.dtype, order="F")
+        return self.fn.trsm(1.0, r, eye, lower=0, overwrite_b=1)
+
+    def newton_average(self, x: Any, y: Any, mu: Any) -> Any:
+        # Y is read by rows while X is written by columns: panels keep both in cache.
+        a, b = 0.5 * mu, 0.5 / mu
+        x *= a
+        y *= b
+        for j in range(0, x.shape[1], _PANEL):
+            piece = y[j : j + _PANEL, :].T
+            x[:, j : j + _PANEL] += piece.conj() if self.fn.complex else piece
+        return x
+
+    def spectral_norm(self, x: Any, steps: int) -> Any:
+        v = np.array(start_vector(self.space, x)[:, 0])
+        size = 0.0
+        for _ in range(steps):
+            # Normalised after each product: the square of the norm may be out of range.
+            v = (x @ v).conj()
+            v /= np.linalg.norm(v)
+            v = v @ x
+            v = v.conj() if self.fn.complex else v
+            size = np.linalg.norm(v)
+            v /= size
+        return np.asarray(size, dtype=self.space.real_dtype)
+
+    def choose(self, condition: Any, yes: Any, no: Any) -> Any:
+        return yes if bool(condition) else no
+
+
+def lean_svd(a: Any) -> tuple[Any, Any, Any] | None:
+    """Thin SVD by divide and conquer on a Fortran-ordered array that may be destroyed.
+
+    Returns None where LAPACK reports that it did not converge.
+    """
+    fn = routines(a.dtype)
+    m, n = a.shape
+    work, _ = fn.gesdd_lwork(m, n, compute_uv=1, full_matrices=0)
+    lwork = int(np.real(work))
+    if a.dtype.char in "fF":  # a size above 2**24 comes back rounded down in single precision
+        lwork = int(np.nextafter(np.float32(lwork), np.float32(np.inf)))
+    u, s, vh, info = fn.gesdd(a, compute_uv=1, full_matrices=0, lwork=lwork, overwrite_a=1)
+    return None if info else (u, s, vh)
+
+
+def lower_cholesky(g: Any) -> Any | None:
+    """Lower Cholesky factor in place, or None if `g` is not positive definite."""
+    factor, info = routines(g.dtype).potrf(g, lower=1, clean=0, overwrite_a=1)
+    return None if info else factor
+
+
+def solve_lower_adjoint(factor: Any, x: Any) -> Any:
+    """X L^-H in place, L lower triangular: the orthonormalisation of CholeskyQR."""
+    fn = routines(x.dtype)
+    trans = 2 if fn.complex else 1
+    return fn.trsm(1.0, factor, x, side=1, lower=1, trans_a=trans, overwrite_b=1)
+
+
+def _upper(lower: Any) -> Any:
+    """L^H as a Fortran-ordered upper triangle with clean zeros below."""
+    return np.asfortranarray(np.tril(lower).conj().T)
+
+
+def _diagonal_ratio(factor: Any) -> float:
+    d = np.abs(np.einsum("ii->i", factor))
+    return float(d.min() / d.max()) if d.size else 1.0
+
+
+def _square_sum(x: Any) -> float:
+    flat = x.ravel(order="K")
+    return float(np.vdot(flat, flat).real)
+
+
+def _fill_upper(g: Any, is_complex: bool) -> Any:
+    """Copy the lower triangle to the upper one, in place, panel by panel."""
+    n = g.shape[0]
+    for j in range(0, n, _PANEL):
+        k = min(j + _PANEL, n)
+        block = g[j:k, j:k]
+        lower = np.tril(block, -1)
+        block[...] = np.tril(block) + (lower.conj().T if is_complex else lower.T)
+        rest = g[k:, j:k].T
+        g[j:k, k:] = rest.conj() if is_complex else rest
+    return g
+
+
+def _clear_upper(g: Any) -> None:
+    n = g.shape[0]
+    for j in range(0, n, _PANEL):
+        k = min(j + _PANEL, n)
+        g[j:k, j:k] = np.tril(g[j:k, j:k])
+        g[j:k, k:] = 0

@@ -1,0 +1,91 @@
+"""Checks of static facts (shapes, option names, numbers); one wording for all functions."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+from .space import Space
+
+__all__ = ["compute_space", "count", "is_matrix", "one_of", "real_in"]
+
+
+def is_matrix(function: str, x: Any, *, name: str = "a") -> None:
+    """Raise unless `x` has at least two axes."""
+    if x.ndim < 2:
+        raise ValueError(
+            f"{function}: expected {name} of shape (..., m, n) with at least two axes, got "
+            f"{describe(x)}; reshape a vector to a column with {name}[:, None]"
+        )
+
+
+def one_of(function: str, option: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raise unless `value` is one of the allowed strings, naming the nearest one."""
+    allowed = tuple(allowed)
+    if value in allowed:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    kind = ValueError if isinstance(value, str) else TypeError
+    listed = ", ".join(repr(v) for v in allowed)
+    raise kind(f"{function}: expected {option} to be one of {listed}, got {value!r}{hint}")
+
+
+def count(function: str, option: str, value: Any, *, least: int = 1) -> int:
+    """Return `value` as an int of at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{function}: expected {option} to be an integer, got {value!r} "
+            f"({type(value).__name__})"
+        ) from None
+    if isinstance(value, bool) or number < least:
+        raise ValueError(f"{function}: expected {option} >= {least}, got {value!r}")
+    return number
+
+
+def real_in(function: str, option: str, value: Any, low: float, high: float) -> float:
+    """Return `value` as a float in ``(low, high]``."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{function}: expected {option} to be a real number, got {value!r} "
+            f"({type(value).__name__})"
+        ) from None
+    if not (low < number <= high) or math.isnan(number):
+        raise ValueError(f"{function}: expected {low} < {option} <= {high}, got {number!r}")
+    return number
+
+
+def compute_space(
+    function: str, space: Space, compute_dtype: str | None, *, half: bool = False
+) -> Space:
+    """The space to calculate in: half precision is widened, `compute_dtype` wins.
+
+    `compute_dtype` names a real precision; complex arrays use the complex dtype of it. Half
+    precisions are accepted only by functions that calculate in them (``half=True``).
+    """
+    if compute_dtype is None:
+        return space.with_dtype("float32") if space.is_half else space
+    name = str(compute_dtype).rsplit(".", 1)[-1].rstrip("'>")
+    allowed = ("float32", "float64", *(("float16", "bfloat16") if half else ()))
+    one_of(function, "compute_dtype", name, allowed)
+    if space.is_complex:
+        if name in ("float16", "bfloat16"):
+            raise ValueError(
+                f"{function}: expected compute_dtype 'float32' or 'float64' for complex arrays, "
+                f"got {name!r}; no library has complex half precision"
+            )
+        name = {"float32": "complex64", "float64": "complex128"}[name]
+    return space if name == space.dtype_name else space.with_dtype(name)
+
+
+def describe(x: Any) -> str:
+    """Shape and dtype of an array, for messages."""
+    return f"{x.dtype} of shape {tuple(x.shape)}"

@@ -1,0 +1,112 @@
+"""Which code runs for which input: the search in the kernel table, and `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar
+
+__all__ = ["Explanation", "Kernel", "explain", "explained_by", "find_kernel", "load"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Kernel(NamedTuple):
+    """One registration: where a special version of an operation lives and when it applies."""
+
+    operation: str
+    library: str
+    target: str  # "module:function", imported on first use
+    applies: Callable[[Any], bool]  # of static facts only: dtype, shape, device, options
+    reason: str
+
+
+def find_kernel(operation: str, library: str, facts: Any) -> Kernel | None:
+    """First registered kernel whose predicate holds, in the table's order."""
+    from .._kernels.table import KERNELS
+
+    for kernel in KERNELS:
+        if (
+            kernel.operation == operation
+            and kernel.library == library
+            and kernel.applies(facts)
+        ):
+            return kernel
+    return None
+
+
+@lru_cache(maxsize=64)
+def load(target: str) -> Any:
+    """Import the object that ``"module:name"`` names."""
+    module, name = target.split(":")
+    return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a call would do, and why. Print it."""
+
+    function: str
+    facts: tuple[tuple[str, str], ...]
+
+    def __getitem__(self, key: str) -> str:
+        return dict(self.facts)[key]
+
+    def __str__(self) -> str:
+        width = max(len(key) for key, _ in self.facts)
+        lines = [f"{self.function}"]
+        lines += [f"  {key:<{width}}  {value}" for key, value in self.facts]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def explained_by(planner: Callable[..., Explanation]) -> Callable[[F], F]:
+    """Decorator: `explain` of the function calls `planner` with the same arguments."""
+
+    def mark(function: F) -> F:
+        function.__orthola_explain__ = planner  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def explain(function: Callable[..., Any], /, *arrays: Any, **options: Any) -> Explanation:
+    """Say which method and kernel a call would use, and why, without running it.
+
+    Parameters
+    ----------
+    function : callable
+        A public orthola function, for example `orthola.polar`.
+    *arrays : array
+        The arrays that would be passed. Only shape, dtype, library and device are read.
+    **options
+        The options that would be passed.
+
+    Returns
+    -------
+    Explanation
+        Prints as a short table; single entries by key, as in ``explain(...)["method"]``.
+
+    Raises
+    ------
+    TypeError
+        If `function` has no plan to explain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import orthola
+    >>> plan = orthola.explain(orthola.polar, np.ones((10_000, 3, 3)))
+    >>> plan["method"], plan["kernel"]
+    ('small', 'orthola._kernels.numba.polar_small:polar_stack')
+    """
+    planner = getattr(function, "__orthola_explain__", None)
+    if planner is None:
+        raise TypeError(
+            "explain expected a public orthola function that chooses between methods, got "
+            f"{getattr(function, '__qualname__', function)!r}"
+        )
+    return planner(*arrays, **options)  # type: ignore[no-any-return]

@@ -1,0 +1,140 @@
+"""Status codes, the advice that belongs to each, and the exceptions orthola raises."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, TypeVar
+
+__all__ = ["Status", "StatusError", "check"]
+
+R = TypeVar("R")
+
+
+class Status(IntEnum):
+    """Outcome of a computation, one integer per batch item (``result.status``).
+
+    Facts about values never raise inside an algorithm; they are reported here. Use
+    `orthola.check` to turn them into an exception that carries advice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import orthola
+    >>> result = orthola.polar(np.zeros((2, 2)))
+    >>> orthola.Status(int(result.status)).name
+    'RANK_DEFICIENT'
+    """
+
+    OK = 0
+    RANK_DEFICIENT = 1
+    NOT_CONVERGED = 2
+    NONFINITE = 3
+
+
+ADVICE = {
+    Status.RANK_DEFICIENT: (
+        "the matrix has no full rank to working precision, so its orthogonal factor is not unique. "
+        "The factor returned is orthonormal and reproduces the matrix, but another library may "
+        "return another one, and derivatives are not defined. Usual reasons: repeated or zero "
+        "rows or columns, fewer samples than dimensions, values that underflowed. If the "
+        "completion does not matter to you, ignore this status; if it does, use "
+        "completion='none', drop the dependent directions, or regularise the matrix."
+    ),
+    Status.NOT_CONVERGED: (
+        "the iteration used all its steps before its certificate (distance from orthonormality) "
+        "held. Usual reasons: a small max_steps, a lower_bound far above the smallest singular "
+        "value in a traced (jit, compile) call, or fallback=False on a nearly singular matrix. "
+        "Allow more steps, give a true lower_bound, leave fallback on, or use method='svd'."
+    ),
+    Status.NONFINITE: (
+        "the input has NaN or infinite entries; that item's result is NaN and the other items are "
+        "unaffected. Usual reasons: an overflow or a division by zero earlier in the program, or "
+        "missing data read as NaN. Look at numpy.isfinite of the input, mend or mask it."
+    ),
+}
+
+
+class StatusError(ArithmeticError):
+    """Raised by `orthola.check` when a result's status is not OK.
+
+    Attributes
+    ----------
+    status : Status
+        The worst status found.
+    count : int
+        How many items have a status other than OK.
+    """
+
+    def __init__(self, message: str, status: Status, count: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.count = count
+
+
+def check(result: R, /, *, allow: tuple[Status, ...] = ()) -> R:
+    """Return the result if its status is OK everywhere, else raise with advice.
+
+    Parameters
+    ----------
+    result : NamedTuple with a ``status`` field
+        What an orthola function returned, from any library. Reading the status of an array on
+        a GPU waits for the device.
+    allow : tuple of Status, optional
+        Status values to accept besides ``OK``.
+
+    Returns
+    -------
+    result
+        The same object, so that calls can be chained.
+
+    Raises
+    ------
+    StatusError
+        If any item has another status. The message says which, how many and what to do.
+    TypeError
+        If `result` has no status, or the status is being traced (inside ``jax.jit``): return it
+        from the traced function and check it outside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import orthola
+    >>> orthola.check(orthola.polar(np.eye(2))).unitary
+    array([[1., 0.],
+           [0., 1.]])
+    >>> orthola.check(orthola.polar(np.zeros((2, 2))))
+    Traceback (most recent call last):
+        ...
+    orthola._core.errors.StatusError: polar: RANK_DEFICIENT: the matrix has no full rank ...
+    """
+    status: Any = getattr(result, "status", None)
+    if status is None:
+        raise TypeError(
+            "check expected a result with a status field (what polar and its relatives return), "
+            f"got {type(result).__name__}"
+        )
+    codes = _codes(status)
+    bad = [code for code in codes if code != Status.OK and code not in allow]
+    if not bad:
+        return result
+    worst = Status(max(bad))
+    name = type(result).__name__.removesuffix("Result").lower()
+    where = "" if len(codes) == 1 else f" in {len(bad)} of {len(codes)} items"
+    raise StatusError(f"{name}: {worst.name}{where}: {ADVICE[worst]}", worst, len(bad))
+
+
+def _codes(status: Any) -> list[int]:
+    """All status values on the host."""
+    from .space import is_traced
+
+    if is_traced(status):
+        raise TypeError(
+            "check expected concrete status values, got a traced array; return the result from "
+            "the traced function and check it outside"
+        )
+    if hasattr(status, "tolist"):  # one transfer
+        return [int(code) for code in status.reshape(-1).tolist()]
+    from array_api_compat import array_namespace
+
+    flat = array_namespace(status).reshape(status, (-1,))
+    return [int(flat[i]) for i in range(flat.shape[0])]

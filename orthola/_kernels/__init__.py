@@ -1,0 +1,1 @@
+"""Special versions of operations for one array library, found through the table."""

@@ -1,0 +1,44 @@
+"""Every special version of an operation, with the static facts under which it is used.
+
+Order is preference: the first entry whose predicate holds wins, else the Array-API text runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core import tuning
+from .._core.dispatch import Kernel
+
+__all__ = ["KERNELS"]
+
+
+def _small_stack(facts: Any) -> bool:
+    limits = tuning.polar_limits(facts.dtype_name)
+    return bool(
+        facts.batch >= limits.stack_items
+        and 1 <= facts.short <= limits.stack_order
+        and facts.long <= 4 * limits.stack_order
+    )
+
+
+def _always(facts: Any) -> bool:
+    return True
+
+
+KERNELS = (
+    Kernel(
+        "polar",
+        "numpy",
+        "orthola._kernels.numba.polar_small:polar_stack",
+        _small_stack,
+        "a stack of small matrices",
+    ),
+    Kernel(
+        "products",
+        "cupy",
+        "orthola._kernels.cupy.products:CupyProducts",
+        _always,
+        "direct cuBLAS calls",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Polar factors, approximate orthogonalization and the scalar schedules behind them."""

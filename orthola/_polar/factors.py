@@ -1,0 +1,269 @@
+"""Both polar factors of tall items: scaling, method, fallback, status. The text of `polar`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._core.autodiff import Rule
+from .._core.errors import Status
+from .._core.linalg import Products, operations, products, wide
+from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
+from .._core.space import Space
+from .engine import Factor
+from .plan import Plan
+from .tangent import polar_pullback, polar_tangent
+
+__all__ = ["FACTORS", "raise_if_nonfinite"]
+
+
+def factors(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
+    """Return (U, H, status) of tall `x`, H = sym(U^H X) of order n."""
+    if 0 in x.shape:
+        return _empty(space, x)
+    if plan.kernel is not None:
+        return _by_kernel(space, plan, x)
+    if space.name == "numpy" and x.ndim == 2 and plan.method == "svd":
+        from .single import polar_one
+
+        done = polar_one(space, x) if plan.completion == "orthonormal" else None
+        if done is not None:
+            return done
+    xp = space.xp
+    size = largest_entry(space, x)
+    finite, nonzero = xp.isfinite(size), size != 0
+    if plan.check_finite and not space.traced:
+        raise_if_nonfinite(space, x, finite)
+    regular = finite & nonzero
+    all_regular = not space.traced and space.name != "jax" and bool(xp.all(regular))
+    exponent = power_of_two_exponent(
+        space, size if all_regular else xp.where(regular, size, xp.ones_like(size))
+    )
+    y = scale_by_power_of_two(space, x, -exponent)
+    eye = xp.eye(*x.shape[-2:], dtype=x.dtype, device=space.device)
+    if not all_regular:
+        # NaN must not reach LAPACK, and zero items are decided here: both become I.
+        y = xp.where(wide(regular), y, eye)
+    # What goes wrong in an item is told by its certificate, not by a warning.
+    with np.errstate(all="ignore"):
+        factor = _run(space, plan, y)
+    u = factor.unitary
+    h = factor.hermitian
+    if h is None:
+        h = _hermitian(space, u, y)
+    smallest = factor.smallest
+    if smallest is None:
+        smallest = _smallest(xp, h)
+    h = scale_by_power_of_two(space, h, exponent)
+    threshold = max(x.shape[-2:]) * space.eps
+    code = xp.astype(smallest <= threshold, xp.int32) * int(Status.RANK_DEFICIENT)
+    code = xp.where(factor.certified, code, xp.full_like(code, int(Status.NOT_CONVERGED)))
+    if not all_regular:
+        u, h, code = _mark(space, u, h, code, finite, nonzero, eye, plan)
+    return u, h, code
+
+
+def _mark(
+    space: Space, u: Any, h: Any, code: Any, finite: Any, nonzero: Any, eye: Any, plan: Plan
+) -> tuple[Any, Any, Any]:
+    """Zero items get U = I (or 0), H = 0; items with NaN or Inf are NaN throughout."""
+    xp = space.xp
+    of_zero = eye if plan.completion == "orthonormal" else xp.zeros_like(eye)
+    u = xp.where(wide(nonzero), u, of_zero)
+    h = xp.where(wide(nonzero), h, xp.zeros_like(h))
+    u = xp.where(wide(finite), u, xp.full_like(u, float("nan")))
+    h = xp.where(wide(finite), h, xp.full_like(h, float("nan")))
+    code = xp.where(nonzero, code, xp.full_like(code, int(Status.RANK_DEFICIENT)))
+    return u, h, xp.where(finite, code, xp.full_like(code, int(Status.NONFINITE)))
+
+
+def _smallest(xp: Any, h: Any) -> Any:
+    """sigma_n / sigma_1 from H, for the methods that have no estimate of their own."""
+    lam = xp.abs(xp.linalg.eigvalsh(h))
+    return xp.min(lam, axis=-1) / xp.max(lam, axis=-1)
+
+
+def _hermitian(space: Space, u: Any, y: Any) -> Any:
+    return operations(space, y.ndim).hermitian_product(u, y)
+
+
+def _run(space: Space, plan: Plan, y: Any) -> Factor:
+    """The method on the whole stack, or item by item where BLAS works in place."""
+    iterates = plan.method != "svd"
+    if space.name == "numpy" and y.ndim > 2 and iterates:
+        return _by_item(space, plan, y)
+    ops = operations(space, y.ndim)
+    if space.name == "numpy" and iterates and y.shape[0] == y.shape[1] and y.flags.c_contiguous:
+        # U(A^T) = U(A)^T: the transpose is in the order that BLAS wants.
+        factor = _method(plan, y.T, ops)
+        factor = factor._replace(unitary=factor.unitary.T)
+        if factor.hermitian is not None:
+            factor = factor._replace(hermitian=None)
+    else:
+        factor = _method(plan, y, ops)
+    if iterates and plan.fallback and not _static(space):
+        factor = _repaired(space, factor, y)
+    return factor
+
+
+def _by_item(space: Space, plan: Plan, y: Any) -> Factor:
+    xp = space.xp
+    flat = xp.reshape(y, (-1, *y.shape[-2:]))
+    parts = [_run(space, plan, flat[i, ...]) for i in range(flat.shape[0])]
+    stacked = []
+    for field in zip(*parts, strict=True):
+        # Items that fell back on the SVD may lack what the others have.
+        if any(value is None for value in field):
+            stacked.append(None)
+            continue
+        values = xp.stack([xp.asarray(v) for v in field])
+        stacked.append(xp.reshape(values, (*y.shape[:-2], *values.shape[1:])))
+    return Factor(*stacked)
+
+
+def _static(space: Space) -> bool:
+    """No branch on values at all: torch.compile."""
+    return space.traced and space.name != "jax"
+
+
+def _method(plan: Plan, y: Any, ops: Products) -> Factor:
+    """Run one method; each lives in its own file, loaded when first asked for."""
+    bound, most = plan.lower_bound, plan.max_steps
+    if plan.method == "svd":
+        from .svd import svd, svd_partial
+
+        return svd(y, ops) if plan.completion == "orthonormal" else svd_partial(y, ops)
+    if plan.method == "newton":
+        from .newton import newton
+
+        return newton(y, ops, max_steps=most)
+    if plan.method == "newton-schulz":
+        from .newton_schulz import newton_schulz
+
+        return newton_schulz(ops.load(y), ops, lower_bound=bound, max_steps=most)
+    if plan.method == "qr-halley":
+        from .qr_halley import qr_halley
+
+        return qr_halley(ops.load(y), ops, lower_bound=bound, max_steps=most)
+    if plan.method == "gram":
+        from .gram import gram
+
+        double = "complex128" if ops.space.is_complex else "float64"
+        return gram(y, ops, products(ops.space.with_dtype(double)))
+    from .halley import default_cap, halley, halley_static
+    from .schedules import exact_plan
+
+    if _static(ops.space):
+        u = ops.space.eps / 2
+        weights = exact_plan("halley", lower_bound=bound or u / 4, unit_roundoff=u, cap=plan.cap or default_cap(u))
+        return halley_static(ops.load(y), ops, weights=weights[:most])
+    return halley(ops.load(y), ops, lower_bound=bound, cap=plan.cap, max_steps=most)
+
+
+def _repaired(space: Space, factor: Factor, y: Any) -> Factor:
+    """Items whose certificate failed, computed again by the SVD."""
+    from .svd import svd
+
+    xp = space.xp
+    if space.name == "jax":
+        from jax import lax
+
+        given = factor._replace(hermitian=_hermitian(space, factor.unitary, y))
+        if given.smallest is None:
+            given = given._replace(smallest=_smallest(xp, given.hermitian))
+        return lax.cond(  # type: ignore[no-any-return]
+            xp.all(factor.certified), lambda: given, lambda: _mixed(space, given, y)
+        )
+    if bool(xp.all(factor.certified)):
+        return factor
+    if y.ndim == 2:
+        return svd(y, operations(space, y.ndim))
+    return _mixed(space, factor, y)
+
+
+def _mixed(space: Space, factor: Factor, y: Any) -> Factor:
+    from .svd import svd
+
+    xp, ok = space.xp, factor.certified
+    other = svd(xp.where(wide(ok), _identity_like(space, y), y), products(space))
+    u = xp.where(wide(ok), factor.unitary, other.unitary)
+    h = None
+    if factor.hermitian is not None:
+        again = _hermitian(space, other.unitary, y)
+        h = xp.where(wide(ok), factor.hermitian, again)
+    smallest = None
+    if factor.smallest is not None:
+        smallest = xp.where(ok, factor.smallest, other.smallest)
+    return Factor(u, ok | other.certified, smallest, h)
+
+
+def _identity_like(space: Space, y: Any) -> Any:
+    return space.xp.eye(*y.shape[-2:], dtype=y.dtype, device=space.device)
+
+
+def _by_kernel(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
+    """A stack of small NumPy matrices in one Numba kernel; uncertified items by the SVD."""
+    from .._core.dispatch import load
+    from .._core.options import current
+
+    assert plan.kernel is not None
+    polar_stack = load(plan.kernel)
+    xp = space.xp
+    m, n = x.shape[-2:]
+    u, h, code = polar_stack(xp.reshape(x, (-1, m, n)), threads=current().threads)
+    if plan.check_finite:
+        raise_if_nonfinite(space, x, code != Status.NONFINITE)
+    (again,) = xp.nonzero(code == Status.NOT_CONVERGED)
+    if plan.fallback and again.size:
+        by_svd = plan._replace(method="svd", kernel=None, check_finite=False)
+        redone = factors(space, by_svd, xp.reshape(x, (-1, m, n))[again])
+        u[again], h[again], code[again] = redone
+    batch = x.shape[:-2]
+    return u.reshape(*batch, m, n), h.reshape(*batch, n, n), code.reshape(batch)
+
+
+def _empty(space: Space, x: Any) -> tuple[Any, Any, Any]:
+    xp, n = space.xp, x.shape[-1]
+    h = xp.zeros((*x.shape[:-2], n, n), dtype=x.dtype, device=space.device)
+    code = xp.zeros(x.shape[:-2], dtype=xp.int32, device=space.device)
+    return xp.zeros_like(x), h, code
+
+
+def raise_if_nonfinite(space: Space, x: Any, finite: Any) -> None:
+    """ValueError that says which items hold NaN or infinities."""
+    xp = space.xp
+    if bool(xp.all(finite)):
+        return
+    where = ""
+    if x.ndim > 2:
+        bad = [i for i, good in enumerate(xp.reshape(finite, (-1,))) if not bool(good)]
+        count = len(bad)
+        where = f" in {count} of its items (the first at flat index {bad[0]})"
+    raise ValueError(
+        f"polar: expected finite entries, got NaN or infinity{where} in {x.dtype} of shape "
+        f"{tuple(x.shape)}; mend the input, or pass check_finite=False to get NaN and status "
+        "NONFINITE for those items only"
+    )
+
+
+def _primal(space: Space, static: Any, arrays: Any) -> tuple[Any, ...]:
+    return factors(space, static, arrays[0])
+
+
+def _tangent(space: Space, static: Any, inputs: Any, outputs: Any, t: Any) -> tuple[Any, Any]:
+    return polar_tangent(space, static.degenerate, inputs[0], outputs[0], outputs[1], t[0])
+
+
+def _pullback(space: Space, static: Any, inputs: Any, outputs: Any, bars: Any) -> tuple[Any]:
+    return (polar_pullback(space, static.degenerate, inputs[0], *outputs[:2], *bars),)
+
+
+def _outline(space: Space, arrays: Any) -> tuple[Any, Any, Any]:
+    (x,), xp = arrays, space.xp
+    *batch, _, n = x.shape
+    h = xp.empty((*batch, n, n), dtype=x.dtype, device=space.device)
+    return xp.empty_like(x), h, xp.empty(tuple(batch), dtype=xp.int32, device=space.device)
+
+
+FACTORS = Rule("polar", Plan, _primal, _outline, _pullback, _tangent, smooth=2)

@@ -1,0 +1,154 @@
+"""Capped dynamically weighted Halley iteration: Cholesky only, any condition number.
+
+Weights of Nakatsukasa, Bai and Gygi (2010, doi:10.1137/090774999), capped so that the matrix that
+Cholesky sees has condition at most 1 + C. Correctness rests on the certificate ||I - X^H X||_F
+alone; the running lower bound of sigma_n only sets the speed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._core.linalg import Products, start_vector, wide
+from .._core.loops import bounded_while
+from .engine import Factor, converged, normalise, polish
+from .weights import halley_cap, halley_weights
+
+__all__ = ["default_cap", "halley", "halley_static"]
+
+_POWER_STEPS = 6
+_WIDE_CAP, _WIDE_FROM = 1000.0, 1e-4
+_NORM_MARGIN = 1.2  # on the largest eigenvalue, which the power iteration sees from below
+_TRUST = 0.8  # the inverse iteration sees sigma_n from above, but closely
+_SAFETY = 0.5  # the power iteration estimates sigma_n from above
+
+
+class _State(NamedTuple):
+    x: Any
+    gram: Any
+    defect: Any
+    known: Any  # assumed lower bound of sigma_n, carried through the maps; 0 once refuted
+    estimate: Any  # lower bound from the power iteration
+    committed: Any  # the estimate has left the region where the cap decides
+    vector: Any  # approximate right singular vector of sigma_n
+    slope: Any  # product of the maps' slopes at 0 so far
+    smallest: Any  # sigma_n of the first iterate, from the last uncommitted estimate
+
+
+def halley(
+    x: Any, ops: Products, *, lower_bound: float | None, cap: float | None, max_steps: int | None
+) -> Factor:
+    """Polar factor with data-driven weights; stops when the certificate holds."""
+    space, xp, n = ops.space, ops.xp, x.shape[-1]
+    u = space.eps / 2
+    limit = (30 if u < 1e-10 else 20) if max_steps is None else max_steps
+    x, g, size = normalise(x, ops)
+    one = xp.ones_like(size)
+    # sigma_1 after normalisation is at least n^(-1/4). A norm a little too small does no harm:
+    # the maps take 1.1 to about 1.03.
+    top, bottom, reliable = ops.spectrum_ends(ops.constant(g))
+    gain = xp.clip(_NORM_MARGIN * top, max=1.0)
+    x, g = ops.scaled(x, 1 / xp.sqrt(gain)), ops.scaled(g, 1 / gain)
+    sigma = xp.sqrt(xp.clip(bottom / gain, min=0))
+    capped = halley_cap(default_cap(u) if cap is None else cap)
+    threshold = capped.threshold * one
+    if cap is None and u < 1e-10:
+        # Two steps at most will be capped: a wider cap saves one and costs little accuracy.
+        wider = halley_cap(_WIDE_CAP)
+        threshold = xp.where(reliable & (sigma >= _WIDE_FROM), wider.threshold * one, threshold)
+    start = u / 4 if lower_bound is None else 0.9 * lower_bound
+    state = _State(
+        x, g, ops.defect(g), start * one, xp.where(reliable, _TRUST * sigma, 0 * one), reliable,
+        start_vector(space, x), one, xp.where(reliable, sigma, one),
+    )  # fmt: skip
+
+    def goes_on(s: _State) -> Any:
+        return xp.any(~converged(s.defect, space, n))
+
+    def body(s: _State) -> _State:
+        done = converged(s.defect, space, n)
+        # ||I - G|| < 1 proves sigma_n >= sqrt(1 - e); the other two bounds are assumptions.
+        proved = xp.sqrt(xp.clip(1 - ops.constant(s.defect), min=0))
+        lower = xp.maximum(s.known, s.estimate)
+        # Predicted convergence without a certificate: the assumption was wrong.
+        wrong = (1 - lower <= u**0.5 / 4) & ~done
+        lower = xp.where(wrong, proved, xp.maximum(lower, proved))
+        committed = s.committed & ~wrong
+        a, b, c = _weights(xp, xp.maximum(lower, threshold))
+        w = ops.inverse_shifted(s.gram, c)
+        v, raw = s.vector, one
+        if ops.likely(~committed):
+            v, top = _largest(ops, ops.constant(w), v)
+            raw = xp.sqrt(xp.clip(1 / top - 1, min=0) / c)  # W has eigenvalues 1/(1 + c sigma^2)
+        guess = xp.where(committed, lower, _SAFETY * raw)
+        y = ops.add_inverse(s.x, w, a - b / c, b / c)
+        g = ops.gram(y)
+        return _State(
+            x=ops.choose(done, s.x, y),
+            gram=ops.choose(done, s.gram, g),
+            defect=xp.where(done, s.defect, ops.defect(g)),
+            known=xp.where(wrong, 0 * one, _value(s.known, a, b, c)),
+            estimate=_value(guess, a, b, c),
+            committed=committed | (guess >= threshold),
+            vector=v,
+            slope=s.slope * xp.where(done, one, a),
+            smallest=xp.where(done | committed, s.smallest, raw / s.slope),
+        )
+
+    state = bounded_while(space, goes_on, body, state, limit=limit)
+    return _finish(state.x, state.gram, state.defect, state.smallest, ops)
+
+
+def default_cap(u: float) -> float:
+    """Cap whose residual, about sqrt(cap) u on the worst spectra, keeps the promised accuracy."""
+    return 100.0 if u < 1e-10 else 30.0
+
+
+def halley_static(x: Any, ops: Products, *, weights: tuple[tuple[float, ...], ...]) -> Factor:
+    """The same iteration with a fixed list of weights: no look at any value."""
+    xp = ops.xp
+    x, g, size = normalise(x, ops)
+    vector, slope, smallest = start_vector(ops.space, x), 1.0, xp.ones_like(size)
+    for a, b, c in weights:
+        w = ops.inverse_shifted(g, c)
+        vector, top = _largest(ops, w, vector)
+        raw = xp.sqrt(xp.clip(1 / top - 1, min=0) / c)
+        smallest = xp.where(raw < _RELIABLE, raw / slope, smallest)
+        x = ops.add_inverse(x, w, a - b / c, b / c)
+        g = ops.gram(x)
+        slope *= a
+    return _finish(x, g, ops.defect(g), smallest, ops)
+
+
+_RELIABLE = 0.25  # below this sigma the maps are straight lines to a few per cent
+
+
+def _finish(x: Any, g: Any, defect: Any, smallest: Any, ops: Products) -> Factor:
+    ok = converged(defect, ops.space, x.shape[-1])
+    # An unconverged iterate is returned as it is: the polish would make it worse.
+    return Factor(ops.choose(ok, polish(x, g, defect, ops), x), ok, smallest)
+
+
+def _weights(xp: Any, lower: Any) -> tuple[Any, Any, Any]:
+    return halley_weights(
+        lower,
+        sqrt=xp.sqrt,
+        cbrt=lambda t: t ** (1.0 / 3.0),
+        positive=lambda t: xp.clip(t, min=0),
+    )
+
+
+def _value(t: Any, a: Any, b: Any, c: Any) -> Any:
+    return t * (a + b * t * t) / (1 + c * t * t)
+
+
+def _largest(ops: Products, w: Any, v: Any) -> tuple[Any, Any]:
+    """Power iteration on Hermitian W from v: the new vector and the eigenvalue estimate."""
+    xp = ops.xp
+    size = None
+    for _ in range(_POWER_STEPS):
+        v = ops.inverse_times_vector(w, v)
+        size = xp.sqrt(xp.sum(xp.real(v) ** 2 + xp.imag(v) ** 2, axis=(-2, -1))
+                       if ops.space.is_complex else xp.sum(v * v, axis=(-2, -1)))
+        v = v / wide(size)
+    return v, size

@@ -1,0 +1,119 @@
+"""Which method, with which numbers, for a given kind of input: static facts only."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .._core import tuning
+from .._core.dispatch import find_kernel
+from .._core.space import Space
+
+__all__ = ["METHODS", "Plan", "plan_polar"]
+
+METHODS = ("auto", "svd", "newton", "newton-schulz", "halley", "qr-halley", "gram")
+
+
+class Plan(NamedTuple):
+    """Everything that is decided before a value is looked at; hashable, so it keys caches."""
+
+    method: str
+    reason: str
+    kernel: str | None
+    lower_bound: float | None
+    cap: float | None
+    max_steps: int | None
+    completion: str
+    fallback: bool
+    check_finite: bool
+    degenerate: str
+
+
+class Facts(NamedTuple):
+    """What a plan may depend on, besides the options."""
+
+    library: str
+    on_gpu: bool
+    traced: bool
+    dtype_name: str
+    long: int
+    short: int
+    batch: int
+
+
+def facts_of(space: Space, x: Any) -> Facts:
+    """Static facts of tall `x`."""
+    batch = 1
+    for n in x.shape[:-2]:
+        batch *= n
+    on_gpu = space.name == "cupy" or "cuda" in str(space.device) or "gpu" in str(space.device)
+    return Facts(
+        space.name, on_gpu, space.traced, space.dtype_name, x.shape[-2], x.shape[-1], batch
+    )
+
+
+@lru_cache(maxsize=1024)
+def plan_polar(
+    facts: Facts,
+    *,
+    method: str,
+    kernels: bool,
+    lower_bound: float | None,
+    cap: float | None,
+    max_steps: int | None,
+    completion: str,
+    fallback: bool,
+    check_finite: bool,
+    degenerate: str,
+    unrolled: bool = False,
+) -> Plan:
+    """Resolve ``method="auto"`` and pick a kernel."""
+    kernel = None
+    if completion == "none":
+        if method not in ("auto", "svd"):
+            raise ValueError(
+                "polar: expected method='svd' or 'auto' with completion='none' (only the singular "
+                f"value decomposition tells the null space), got method={method!r}"
+            )
+        method, reason = "svd", "completion='none' needs the singular values"
+    elif method == "auto" and unrolled:
+        # An SVD has no derivative where singular values coincide, and other loops no fixed length.
+        method, reason = "qr-halley", "derivative='unrolled' needs steps with a derivative"
+    elif method == "auto":
+        method, reason, kernel = _choose(facts, kernels)
+    else:
+        reason = "asked for"
+    if method == "gram" and facts.dtype_name not in ("float32", "complex64"):
+        raise ValueError(
+            "polar: expected float32 or complex64 (or a half precision) with method='gram', whose "
+            f"Gram matrix is formed in double precision, got {facts.dtype_name}; use method='auto'"
+        )
+    return Plan(
+        method, reason, kernel, lower_bound, cap, max_steps, completion, fallback, check_finite,
+        degenerate,
+    )  # fmt: skip
+
+
+def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
+    """The method of ``"auto"``: (method, reason, kernel)."""
+    limits = tuning.polar_limits(facts.dtype_name)
+    short, long = facts.short, facts.long
+    kernel = find_kernel("polar", facts.library, facts) if kernels else None
+    if kernel is not None:
+        return "small", kernel.reason, kernel.target
+    if facts.traced and facts.library == "torch":
+        return "svd", "values cannot be looked at while compiling", None
+    if facts.on_gpu:
+        if short >= limits.gpu_order:
+            return "halley", "matrix products suit a GPU better than an SVD", None
+        return "svd", f"order {short} is below the crossover {limits.gpu_order}", None
+    if facts.library != "numpy":
+        return "svd", f"{facts.library} on a CPU", None
+    if long >= limits.gram_aspect * short and facts.dtype_name in ("float32", "complex64"):
+        if short >= limits.gram_order:
+            return "gram", f"single precision, aspect {long / short:.3g}", None
+    order = limits.square_order if long < limits.tall_aspect * short else limits.tall_order
+    if short >= order:
+        reason = f"order {short} is at or above the crossover {order}"
+        return ("halley" if long < limits.tall_aspect * short else "newton"), reason, None
+    return "svd", f"order {short} is below the crossover {order}", None

@@ -1,0 +1,1 @@
+"""Thin adapters to other libraries: no iteration, no coefficient, no tolerance lives here."""
