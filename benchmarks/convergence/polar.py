@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,9 +79,11 @@ def table(found: list[Result]) -> list[tuple[str, ...]]:
     Steps and errors are those of the results that are certified; the last column counts the
     others, which `polar` would have computed by the SVD.
     """
-    keys = sorted({(r.method, r.condition) for r in found})
     rows = []
-    for method, condition in keys:
+    # A dictionary keeps the order in which they were found: conditions rise, methods as listed.
+    for method, condition in product(
+        dict.fromkeys(r.method for r in found), dict.fromkeys(r.condition for r in found)
+    ):
         here = [r for r in found if (r.method, r.condition) == (method, condition)]
         good = [r for r in here if r.status != Status.NOT_CONVERGED.name]
         steps = [r.steps for r in good if r.steps is not None]
@@ -111,8 +114,9 @@ def main(argv: list[str] | None = None) -> int:
     with out.progress("polar", len(dtypes) * len(conditions)) as tick:
         for dtype in dtypes:
             found += results(dtype, conditions, tick)
+    shapes = " and ".join(f"{m} × {n}" for m, n in SHAPES)
     for dtype in dtypes:
-        out.heading(f"{dtype}, worst of {len(SPECTRA)} spectra and shapes {SHAPES}")
+        out.heading(f"{dtype}, worst of {len(SPECTRA)} spectra, {shapes}")
         out.table(COLUMNS, table([r for r in found if r.dtype == dtype]))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(_report(found), indent=1) + "\n", encoding="utf-8")

@@ -88,7 +88,7 @@ def _show(found: dict[str, Any], out: Terminal) -> None:
     pools = [
         (
             pool["kind"].upper() if pool["kind"] == "blas" else pool["kind"],
-            f"{pool['library']} {pool['version']}, {pool['threads']} threads ({pool['file']})",
+            f"{pool['library']} {pool['version']}, threads: {pool['threads']} ({pool['file']})",
         )
         for pool in threads["pools"]
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .linalg import Products, adjoint, wide
+from .linalg import Products, adjoint, products, wide
 from .space import Space
 
 __all__ = ["HalfProducts"]
@@ -26,6 +26,9 @@ class HalfProducts(Products):
 
     def _round(self, x: Any) -> Any:
         return self.xp.astype(x, self.space.dtype, copy=False)
+
+    def small(self) -> Products:
+        return products(self.single)
 
     def product(self, x: Any, y: Any) -> Any:
         """X Y for half operands, as float32."""

@@ -10,12 +10,12 @@ triangle only.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .dispatch import find_kernel, load
 from .space import Space
 
-__all__ = ["Products", "adjoint", "hermitian_part", "operations", "products", "sums_of_squares", "wide"]
+__all__ = ["Front", "Products", "adjoint", "hermitian_part", "operations", "products", "sums_of_squares", "wide"]
 
 
 _POWER_STEPS = 6
@@ -24,7 +24,8 @@ _POWER_STEPS = 6
 def adjoint(xp: Any, x: Any) -> Any:
     """Conjugate transpose of the last two axes: a view where conjugation is trivial."""
     t = xp.matrix_transpose(x)
-    return xp.conj(t) if xp.isdtype(x.dtype, "complex floating") else t
+    # By name, because isdtype of NumPy and CuPy refuses the bfloat16 of ml_dtypes.
+    return xp.conj(t) if "complex" in str(x.dtype) else t
 
 
 def hermitian_part(xp: Any, x: Any) -> Any:
@@ -48,17 +49,34 @@ def sums_of_squares(xp: Any, x: Any) -> Any:
 @lru_cache(maxsize=64)
 def products(space: Space) -> Products:
     """The set of matrix operations for arrays of this space (chosen on static facts)."""
-    kernel = find_kernel("products", space.name, None)
-    return Products(space) if kernel is None else load(kernel.target)(space)
+    kernel = find_kernel("products", space.name, space)
+    if kernel is not None:
+        return load(kernel.target)(space)  # type: ignore[no-any-return]
+    if space.is_half:
+        from .half import HalfProducts
+
+        return HalfProducts(space)
+    return Products(space)
 
 
 def operations(space: Space, ndim: int) -> Products:
     """In-place BLAS for one NumPy matrix, the library's stacked operations otherwise."""
-    if space.name == "numpy" and ndim == 2:
+    if space.name == "numpy" and ndim == 2 and not space.is_half:
         from .blas import BlasProducts
 
         return BlasProducts(space)
     return products(space)
+
+
+class Front(NamedTuple):
+    """Tall X = (B C) R with R square upper triangular and B C orthonormal."""
+
+    basis: Any  # B, tall
+    correction: Any | None  # C, square upper triangular; None is I
+    factor: Any  # R
+    inverse: Any | None  # R^-1 where it was needed anyway
+    norms: tuple[Any, Any] | None  # estimates of ||R||_2 and ||R^-1||_2, likewise
+    orthonormal: bool  # to rounding; else only up to cond(X)^2 roundings
 
 
 class Products:
@@ -164,12 +182,16 @@ class Products:
         """
         if len(c) == 1:
             return wide(c[0]) * g
-        g2 = g @ g
+        g2 = self.commuting_product(g, g)
         low = wide(c[0]) * g + wide(c[1]) * g2
         if len(c) == 2:
             return low
         high = wide(c[2]) * g if len(c) == 3 else wide(c[2]) * g + wide(c[3]) * g2
-        return low + g2 @ high
+        return low + self.commuting_product(g2, high)
+
+    def commuting_product(self, g: Any, h: Any) -> Any:
+        """G H for Hermitian matrices that commute, so that G H is Hermitian too."""
+        return g @ h
 
     def multiply_add(self, x: Any, s: Any, alpha: Any, beta: Any) -> Any:
         """Beta X + alpha X S for Hermitian S."""
@@ -178,6 +200,10 @@ class Products:
     def hermitian_product(self, u: Any, x: Any) -> Any:
         """sym(U^H X), bitwise Hermitian."""
         return hermitian_part(self.xp, adjoint(self.xp, u) @ x)
+
+    def product(self, x: Any, y: Any) -> Any:
+        """X Y."""
+        return x @ y
 
     def times(self, x: Any, q: Any) -> Any:
         """X Q for Hermitian Q."""
@@ -191,10 +217,10 @@ class Products:
         """X^-1; items that are exactly singular come back as NaN or infinities."""
         return inverse(self.space, x)
 
-    def triangular_front(self, x: Any) -> tuple[Any, Any | None, Any, Any | None]:
-        """Tall X = (B C) R, B C orthonormal, R square upper: (B, C or None, R, R^-1 or None)."""
+    def triangular_front(self, x: Any) -> Front:
+        """Tall X = Q R with R square."""
         q, r = self.xp.linalg.qr(x)
-        return q, None, r, None
+        return Front(q, None, r, None, None, True)
 
     def newton_average(self, x: Any, y: Any, mu: Any) -> Any:
         """(mu X + Y^H/mu)/2, with Y = X^-1: one step of Newton's method."""

@@ -25,22 +25,25 @@ def _largest_real(xp: Any, x: Any) -> Any:
 
 
 def power_of_two_exponent(space: Space, size: Any) -> Any:
-    """Integer e with ``size`` about 2**e; 0 where `size` is 0. `size` must be finite."""
+    """Integer e with 2**(e-1) <= `size` < 2**e; 0 where `size` is 0. `size` must be finite.
+
+    Without the library's own `frexp`, subnormal sizes have a larger e: they are lifted to eps.
+    """
     xp = space.xp
     frexp = getattr(xp, "frexp", None)
     if frexp is not None:
         return frexp(size)[1]
-    # Bisection on the bits of the exponent. One more or less does not matter, because
-    # every power of two between is exact; the same input always gives the same e.
+    # Bisection on the bits of the exponent.
     exponent = xp.zeros_like(size, dtype=xp.int32)
     bits = 9 if space.smallest_exponent < -126 else 6
     for j in range(bits, -1, -1):
         step = 2**j
         big, small = size >= 2.0**step, (size < 2.0**-step) & (size > 0)
-        size = xp.where(big, size * 2.0**-step, xp.where(small, size * 2.0**step, size))
+        one = xp.ones_like(size)  # the factor, not the product, is chosen: it cannot overflow
+        size = size * xp.where(big, 2.0**-step * one, xp.where(small, 2.0**step * one, one))
         move = xp.astype(big, xp.int32) - xp.astype(small, xp.int32)
         exponent = exponent + step * move
-    return exponent
+    return exponent + xp.astype(size >= 1.0, xp.int32)
 
 
 def scale_by_power_of_two(space: Space, x: Any, exponent: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +32,7 @@ class Space:
 
     xp: Any
     name: str  # "numpy", "cupy", "torch", "jax", "array_api_strict", or the module's name
-    device: Any
+    device: Any = field(hash=False)  # CuPy's cannot be hashed; equality still sees it
     dtype: Any
     dtype_name: str  # "float64", "complex64", ...
     traced: bool  # values cannot be looked at (jax transformation, torch.compile)
@@ -66,6 +66,12 @@ class Space:
     def is_half(self) -> bool:
         """Whether arithmetic in this dtype is left to a wider one."""
         return self.dtype_name in _HALF
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the arrays are on a GPU, as far as that is known (not inside ``jax.jit``)."""
+        device = str(self.device).lower()
+        return self.name == "cupy" or "cuda" in device or "gpu" in device
 
     def with_dtype(self, name: str) -> Space:
         """The same space with another dtype, given by name."""
@@ -234,7 +240,26 @@ def _dtype_name(library: str, dtype: Any) -> str | None:
 
 @lru_cache(maxsize=256)
 def _dtype(xp: Any, name: str) -> Any:
-    return getattr(xp, name)
+    dtype = getattr(xp, name, None)
+    return _missing_dtype(xp, name) if dtype is None else dtype
+
+
+def _missing_dtype(xp: Any, name: str) -> Any:
+    """CuPy takes its bfloat16 from ml_dtypes; nobody else has one outside their namespace."""
+    if xp.__name__ != "array_api_compat.cupy":
+        raise ValueError(f"{xp.__name__.rpartition('.')[2]} has no dtype {name}; choose another")
+    import cupy
+
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        bfloat16 = None
+    if name != "bfloat16" or bfloat16 is None or int(cupy.__version__.split(".")[0]) < 14:
+        raise ValueError(
+            f"CuPy {cupy.__version__} has no dtype {name} here; bfloat16 needs CuPy 14 and the "
+            "package ml_dtypes, float16 neither"
+        )
+    return bfloat16
 
 
 def _floating(function: str, xp: Any, name: str, device: Any, dtype: Any) -> Any:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["OrthogonalizeLimits", "PolarLimits", "orthogonalize_limits", "polar_limits"]
+__all__ = [
+    "GpuLimits",
+    "OrthogonalizeLimits",
+    "PolarLimits",
+    "gpu_limits",
+    "orthogonalize_limits",
+    "polar_limits",
+]
 
 
 class PolarLimits(NamedTuple):
@@ -53,3 +60,25 @@ _ORTHOGONALIZE = OrthogonalizeLimits(2.5, 64)
 def orthogonalize_limits(dtype_name: str) -> OrthogonalizeLimits:
     """Crossovers of `orthogonalize` for the real dtype in which it computes."""
     return _ORTHOGONALIZE
+
+
+class GpuLimits(NamedTuple):
+    """Where the CuPy versions change their way of working, for one dtype."""
+
+    symmetric_block: int  # diagonal blocks of a symmetric product are at least of this order
+    symmetric_depth: int  # how often it is halved at most
+    batched_order: int  # stacks up to this order are factored by one call, above it item by item
+    stack_items: int  # stacks of at least so many items ...
+    stack_order: int  # ... of at most this order run in a CUDA kernel
+    stack_rows: int  # ... if they have at most so many rows
+
+
+# Unmeasured: chosen from published timings of symmetric products, until `python benchmarks/gpu.py`
+# has run on a device and its results are written here.
+_GPU = GpuLimits(512, 3, 256, 32, 32, 256)
+_GPU_HALF = _GPU._replace(symmetric_block=1024)
+
+
+def gpu_limits(dtype_name: str) -> GpuLimits:
+    """Limits of the CuPy versions for a dtype in which they compute."""
+    return _GPU_HALF if dtype_name in ("float16", "bfloat16") else _GPU

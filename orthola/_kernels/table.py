@@ -22,6 +22,19 @@ def _small_stack(facts: Any) -> bool:
     )
 
 
+def _small_gpu_stack(facts: Any) -> bool:
+    limits = tuning.gpu_limits(facts.dtype_name)
+    return bool(
+        facts.batch >= limits.stack_items
+        and 1 <= facts.short <= limits.stack_order
+        and facts.long <= limits.stack_rows
+    )
+
+
+def _half(space: Any) -> bool:
+    return bool(space.is_half)
+
+
 def _always(facts: Any) -> bool:
     return True
 
@@ -33,6 +46,20 @@ KERNELS = (
         "orthola._kernels.numba.polar_small:polar_stack",
         _small_stack,
         "a stack of small matrices",
+    ),
+    Kernel(
+        "polar",
+        "cupy",
+        "orthola._kernels.cupy.polar_small:polar_stack",
+        _small_gpu_stack,
+        "a stack of small matrices",
+    ),
+    Kernel(
+        "products",
+        "cupy",
+        "orthola._kernels.cupy.half:CupyHalfProducts",
+        _half,
+        "direct cuBLAS calls in half precision",
     ),
     Kernel(
         "products",

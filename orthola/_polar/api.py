@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._core import autodiff, checks
 from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint, hermitian_part
@@ -132,6 +134,10 @@ def polar(
     **Cost** for n x n in matrix products (2 n^3 flop): Newton about one inverse a step, 5 to 9
     steps; Halley two a step, 4 to 19 steps; the SVD 10 to 25 products' worth of time.
 
+    **On a GPU**, CuPy and PyTorch wait for the device at each step, to see whether it was the
+    last. With ``check_finite=False, fallback=False`` they do not: ``"halley"`` then takes the steps
+    that `lower_bound`, or else the dtype, demands, and `status` tells what was not certified.
+
     **Derivatives** are exact closed forms of both factors, first and second order, in PyTorch
     (reverse mode, `torch.func.vmap`, `torch.compile`) and JAX (both modes, vmap, Hessians), finite
     at repeated singular values. Undefined where sigma_n = 0 for m > n or complex A, and where
@@ -176,6 +182,8 @@ def polar(
     return PolarResult(*polar_factors(a, **options))
 
 
+# What goes wrong in an item is told by its status, not by a warning.
+@np.errstate(all="ignore")
 def polar_factors(
     a: Any, *, side: str, derivative: str, **options: Any
 ) -> tuple[Any, Any, Any]:
@@ -237,7 +245,7 @@ def _prepare(
     plan = plan_polar(
         facts_of(work, x), method=method, kernels=current().kernels, lower_bound=lower_bound,
         cap=cap, max_steps=max_steps, completion=completion, fallback=bool(fallback),
-        check_finite=bool(check_finite), degenerate=degenerate,
+        check_finite=bool(check_finite) and not work.traced, degenerate=degenerate,
         unrolled=derivative == "unrolled",
     )  # fmt: skip
     return given, work, x, plan, transposed

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.half import HalfProducts
 from .._core.linalg import Products, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
@@ -55,11 +54,11 @@ def gram_form(x: Any, ops: Products, coefficients: Coefficients, *, segment: int
     In single precision R has an error of u ||R||, of the size of sigma^2 at sigma = sqrt(u); the
     first segment lifts the small singular values before it can matter.
     """
-    small = ops.small() if not isinstance(ops, HalfProducts) else Products(ops.single)
+    small = ops.small()
     for rows in (coefficients[:segment], coefficients[segment:]):
         if not rows:
             continue
-        r = small.full(ops.gram(x))
+        r = ops.full(ops.gram(x))
         q = None
         for c0, *rest in rows[:-1]:
             s = small.tail(small.full(r), tuple(rest))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from .._core.autodiff import Rule
 from .._core.errors import Status
@@ -22,6 +21,8 @@ def factors(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     """Return (U, H, status) of tall `x`, H = sym(U^H X) of order n."""
     if 0 in x.shape:
         return _empty(space, x)
+    if plan.static:
+        space = replace(space, traced=True)  # values are not to be looked at
     if plan.kernel is not None:
         return _by_kernel(space, plan, x)
     if space.name == "numpy" and x.ndim == 2 and plan.method == "svd":
@@ -45,9 +46,7 @@ def factors(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     if not all_regular:
         # NaN must not reach LAPACK, and zero items are decided here: both become I.
         y = xp.where(wide(regular), y, eye)
-    # What goes wrong in an item is told by its certificate, not by a warning.
-    with np.errstate(all="ignore"):
-        factor = _run(space, plan, y)
+    factor = _run(space, plan, y)
     u = factor.unitary
     h = factor.hermitian
     if h is None:
@@ -102,7 +101,7 @@ def _run(space: Space, plan: Plan, y: Any) -> Factor:
             factor = factor._replace(hermitian=None)
     else:
         factor = _method(plan, y, ops)
-    if iterates and plan.fallback and not _static(space):
+    if iterates and plan.fallback and not plan.static:
         factor = _repaired(space, factor, y)
     return factor
 
@@ -120,11 +119,6 @@ def _by_item(space: Space, plan: Plan, y: Any) -> Factor:
         values = xp.stack([xp.asarray(v) for v in field])
         stacked.append(xp.reshape(values, (*y.shape[:-2], *values.shape[1:])))
     return Factor(*stacked)
-
-
-def _static(space: Space) -> bool:
-    """No branch on values at all: torch.compile."""
-    return space.traced and space.name != "jax"
 
 
 def _method(plan: Plan, y: Any, ops: Products) -> Factor:
@@ -150,13 +144,17 @@ def _method(plan: Plan, y: Any, ops: Products) -> Factor:
         from .gram import gram
 
         double = "complex128" if ops.space.is_complex else "float64"
-        return gram(y, ops, products(ops.space.with_dtype(double)))
+        return gram(y, ops, operations(ops.space.with_dtype(double), y.ndim))
     from .halley import default_cap, halley, halley_static
     from .schedules import exact_plan
 
-    if _static(ops.space):
+    if plan.static:
         u = ops.space.eps / 2
-        weights = exact_plan("halley", lower_bound=bound or u / 4, unit_roundoff=u, cap=plan.cap or default_cap(u))
+        # The normalisation leaves sigma_1 at n^(-1/4) or above.
+        lower = u / 4 if bound is None else bound * float(y.shape[-1]) ** -0.25
+        weights = exact_plan(
+            "halley", lower_bound=lower, unit_roundoff=u, cap=plan.cap or default_cap(u)
+        )
         return halley_static(ops.load(y), ops, weights=weights[:most])
     return halley(ops.load(y), ops, lower_bound=bound, cap=plan.cap, max_steps=most)
 
@@ -203,7 +201,7 @@ def _identity_like(space: Space, y: Any) -> Any:
 
 
 def _by_kernel(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
-    """A stack of small NumPy matrices in one Numba kernel; uncertified items by the SVD."""
+    """A stack of small matrices in one Numba or CUDA kernel; uncertified items by the SVD."""
     from .._core.dispatch import load
     from .._core.options import current
 
@@ -213,12 +211,13 @@ def _by_kernel(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     m, n = x.shape[-2:]
     u, h, code = polar_stack(xp.reshape(x, (-1, m, n)), threads=current().threads)
     if plan.check_finite:
-        raise_if_nonfinite(space, x, code != Status.NONFINITE)
-    (again,) = xp.nonzero(code == Status.NOT_CONVERGED)
-    if plan.fallback and again.size:
-        by_svd = plan._replace(method="svd", kernel=None, check_finite=False)
-        redone = factors(space, by_svd, xp.reshape(x, (-1, m, n))[again])
-        u[again], h[again], code[again] = redone
+        raise_if_nonfinite(space, x, code != int(Status.NONFINITE))
+    if plan.fallback:
+        (again,) = xp.nonzero(code == int(Status.NOT_CONVERGED))
+        if again.size:
+            by_svd = plan._replace(method="svd", kernel=None, check_finite=False)
+            redone = factors(space, by_svd, xp.reshape(x, (-1, m, n))[again])
+            u[again], h[again], code[again] = redone
     batch = x.shape[:-2]
     return u.reshape(*batch, m, n), h.reshape(*batch, n, n), code.reshape(batch)
 

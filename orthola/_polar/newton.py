@@ -11,23 +11,24 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import Products, adjoint, hermitian_part
+from .._core.linalg import Products
 from .._core.loops import bounded_while
-from .engine import Factor, converged, normalise, polish, refined
+from .._core.space import Space
+from .engine import Factor, converged, normalise, polish, refined, series
 
-__all__ = ["newton"]
+__all__ = ["newton", "newton_square"]
 
 _LIMIT = 20
-_POWER_STEPS = 4
-_NEAR = 1e-3  # predicted distance from 1 from which the certificate is worth its product
-_MARGIN = 1.2  # power iteration sees sigma_1 and 1/sigma_n from below
+_POWER_STEPS = 6
+_PRODUCTS_FROM = 1.15  # predicted sigma_1 from which products do better than inverses
+_MARGIN = 1.05  # power iteration sees sigma_1 and 1/sigma_n from below
 
 
 class _State(NamedTuple):
     x: Any
     gram: Any  # None while convergence is out of reach
     defect: Any
-    top: Any  # predicted largest singular value; the smallest is 1 after the first step
+    top: Any  # predicted: all singular values are in [1/top, top]
 
 
 def newton(x: Any, ops: Products, *, max_steps: int | None) -> Factor:
@@ -36,36 +37,52 @@ def newton(x: Any, ops: Products, *, max_steps: int | None) -> Factor:
     if limit == 0:
         x, g, size = normalise(ops.load(x), ops)
         return Factor(x, converged(ops.defect(g), ops.space, x.shape[-1]), 0 * size)
-    b, c, r, inverse = ops.triangular_front(x)
+    front = ops.triangular_front(x)
     inner = ops.small()
-    small = _square(inner.load(r), inner, limit=limit, inverse=inverse)
-    u = b @ (small.unitary if c is None else c @ small.unitary)
-    if ops.space.eps > 1e-10:
-        # In single precision the defects of Q and polar(R) would add up beyond the promise.
+    small = newton_square(inner.load(front.factor), inner, limit, front.inverse, front.norms, ops.space)
+    core = small.unitary
+    if front.correction is not None:
+        core = ops.product(front.correction, core)
+    u = ops.product(front.basis, core)
+    if ops.space.eps > 1e-10 or not front.orthonormal:
+        # The defects of Q and polar(R) may add up beyond the promise.
         u = refined(u, ops)
     # Q is orthonormal to rounding, so U^H A = polar(R)^H R: n x n instead of m x n.
-    h = hermitian_part(ops.xp, adjoint(ops.xp, small.unitary) @ r)
+    h = ops.hermitian_product(small.unitary, front.factor)
     return Factor(u, small.certified, small.smallest, h)
 
 
-def _square(x: Any, ops: Products, *, limit: int, inverse: Any | None) -> Factor:
-    space, xp, n = ops.space, ops.xp, x.shape[-1]
+def newton_square(
+    x: Any,
+    ops: Products,
+    limit: int,
+    inverse: Any | None,
+    norms: tuple[Any, Any] | None,
+    goal: Space,
+) -> Factor:
+    """Newton's iteration on square `x`, whose inverse and norms may be known.
+
+    `goal` is the space whose precision is wanted: for less than that of `ops`, fewer steps do.
+    """
+    xp, n = ops.xp, x.shape[-1]
     y = ops.inverse(x) if inverse is None else inverse
-    top = _MARGIN * ops.spectral_norm(x, _POWER_STEPS)
-    bottom = 1 / (_MARGIN * ops.spectral_norm(y, _POWER_STEPS))
+    if norms is None:
+        norms = ops.spectral_norm(x, _POWER_STEPS), ops.spectral_norm(y, _POWER_STEPS)
+    top, bottom = _MARGIN * norms[0], 1 / (_MARGIN * norms[1])
     ratio = bottom / top
-    x = ops.newton_average(x, y, 1 / xp.sqrt(top * bottom))
-    peak = 0.5 * (xp.sqrt(top / bottom) + xp.sqrt(ratio))
-    state = _predict(x, ops, peak)
+    state = _step(x, y, ops, 1 / xp.sqrt(top * bottom), xp.sqrt(top / bottom))
 
     def goes_on(s: _State) -> Any:
-        return xp.any(~converged(s.defect, space, n) & ~xp.isnan(s.top))
+        return xp.any(~converged(s.defect, goal, n) & ~xp.isnan(s.top))
 
     def body(s: _State) -> _State:
-        done = converged(s.defect, space, n)
-        root = xp.sqrt(s.top)
-        x = ops.newton_average(s.x, ops.inverse(s.x), 1 / root)
-        new = _predict(x, ops, 0.5 * (root + 1 / root))
+        done = converged(s.defect, goal, n)
+        if not ops.likely(s.top > _PRODUCTS_FROM):
+            # The interval is narrow: a step of order 3 by products is cheaper than an inverse.
+            x = series(s.x, s.gram, ops, 2)
+            new = _certified(x, ops, 1 + (s.top * s.top - 1) ** 3)
+        else:
+            new = _step(s.x, ops.inverse(s.x), ops, xp.ones_like(s.top), s.top)
         return _State(
             ops.choose(done, s.x, new.x),
             new.gram if s.gram is None else ops.choose(done, s.gram, new.gram),
@@ -73,16 +90,26 @@ def _square(x: Any, ops: Products, *, limit: int, inverse: Any | None) -> Factor
             new.top,
         )
 
-    state = bounded_while(space, goes_on, body, state, limit=limit - 1)
-    ok = converged(state.defect, space, n)
-    if state.gram is None:
-        return Factor(state.x, ok, ratio)
-    return Factor(ops.choose(ok, polish(state.x, state.gram, state.defect, ops), state.x), ok, ratio)
+    state = bounded_while(ops.space, goes_on, body, state, limit=limit - 1)
+    ok = converged(state.defect, goal, n)
+    u = state.x
+    if state.gram is not None:
+        u = ops.choose(ok, polish(u, state.gram, state.defect, ops), u)
+    return Factor(u, ok, ratio)
 
 
-def _predict(x: Any, ops: Products, top: Any) -> _State:
-    """The iterate with its certificate, which costs a product, where that can be of use."""
-    if ops.likely(top - 1 <= _NEAR):
-        g = ops.gram(x)
-        return _State(x, g, ops.defect(g), top)
-    return _State(x, None, top * float("inf"), top)
+def _step(x: Any, y: Any, ops: Products, mu: Any, top: Any) -> _State:
+    """Newton's step from mu X with singular values in [1/top, top], centred again."""
+    xp = ops.xp
+    peak = 0.5 * (top + 1 / top)  # the image is [1, peak]
+    root = xp.sqrt(peak)
+    x = ops.scaled(ops.newton_average(x, y, mu), 1 / root)
+    if ops.likely(root <= _PRODUCTS_FROM):
+        return _certified(x, ops, root)
+    # The certificate costs a product, and cannot hold yet.
+    return _State(x, None, root * float("inf"), root)
+
+
+def _certified(x: Any, ops: Products, top: Any) -> _State:
+    g = ops.gram(x)
+    return _State(x, g, ops.defect(g), top)

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from .._core import checks, tuning
 from .._core.dispatch import Explanation, explained_by
-from .._core.half import HalfProducts
-from .._core.linalg import Products, adjoint, operations
-from .._core.space import Space, resolve
+from .._core.linalg import adjoint, operations
+from .._core.space import Space, is_compiling, resolve
 from .approximate import approximate
 from .schedules import Schedule, schedule as make_schedule
 from .sequences import grouped
@@ -122,6 +121,15 @@ def orthogonalize(
         "steps": steps, "schedule": schedule, "lower_bound": lower_bound,
         "compute_dtype": compute_dtype, "gram": gram,
     }  # fmt: skip
+    if is_compiling():
+        from ..adapters import _torch_graph
+
+        return _torch_graph.orthogonalize(a, **options)
+    return approximate_factor(a, **options)
+
+
+def approximate_factor(a: Any, **options: Any) -> Any:
+    """The calculation behind `orthogonalize`, with every option given."""
     if isinstance(a, (list, tuple)) and any(hasattr(x, "shape") for x in a):
         return grouped(a, lambda x: _one(x, **options))
     return _one(a, **options)
@@ -147,7 +155,7 @@ def _one(a: Any, **options: Any) -> Any:
 
 
 def _run(plan: _Plan, x: Any, rows: Any) -> Any:
-    ops: Products = HalfProducts(plan.work) if plan.work.is_half else operations(plan.work, x.ndim)
+    ops = operations(plan.work, x.ndim)
     return approximate(plan.norm, x, ops, rows, segment=plan.segment)
 
 
@@ -179,6 +187,8 @@ def _prepare(
 def _form(work: Space, x: Any, steps: int, gram: str | bool) -> tuple[int | None, str]:
     short, long = sorted(x.shape[-2:])
     limits = tuning.orthogonalize_limits(work.real_name)
+    if gram == "auto" and work.is_half and work.on_gpu:
+        return None, "half-precision products are the fast ones on a GPU, and that form has few"
     if gram == "auto":
         wanted = long >= limits.gram_aspect * short and short >= limits.gram_order
         reason = (

@@ -27,6 +27,7 @@ class Plan(NamedTuple):
     fallback: bool
     check_finite: bool
     degenerate: str
+    static: bool  # no branch on values: nothing waits for the device
 
 
 class Facts(NamedTuple):
@@ -46,9 +47,8 @@ def facts_of(space: Space, x: Any) -> Facts:
     batch = 1
     for n in x.shape[:-2]:
         batch *= n
-    on_gpu = space.name == "cupy" or "cuda" in str(space.device) or "gpu" in str(space.device)
     return Facts(
-        space.name, on_gpu, space.traced, space.dtype_name, x.shape[-2], x.shape[-1], batch
+        space.name, space.on_gpu, space.traced, space.dtype_name, x.shape[-2], x.shape[-1], batch
     )
 
 
@@ -90,8 +90,15 @@ def plan_polar(
         )
     return Plan(
         method, reason, kernel, lower_bound, cap, max_steps, completion, fallback, check_finite,
-        degenerate,
+        degenerate, _static(facts, fallback, check_finite),
     )  # fmt: skip
+
+
+def _static(facts: Facts, fallback: bool, check_finite: bool) -> bool:
+    """While torch.compile traces; on a GPU where nothing else asks for a look at values."""
+    if facts.library == "jax":
+        return False  # its loops run on the device
+    return facts.traced or (facts.on_gpu and not fallback and not check_finite)
 
 
 def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:

@@ -33,7 +33,7 @@ def qr_halley(
         if not ops.likely(~done):
             break
         if c > _CHOLESKY_UP_TO:
-            y = _qr_step(x, ops, a, b, c)
+            y = ops.load(_qr_step(x, ops, a, b, c))
         else:
             y = ops.add_inverse(x, ops.inverse_shifted(g, c), a - b / c, b / c)
         h = ops.gram(y)

@@ -74,6 +74,8 @@ def _divide(space: Space, static: _Solve, h: Any, m: Any) -> Any:
 def _sylvester_primal(space: Space, static: Any, arrays: Any) -> tuple[Any]:
     h, m = arrays
     xp = space.xp
+    if 0 in m.shape:
+        return (xp.zeros_like(m),)
     lam, v, top, finite = _eigen(space, h)
     rows, columns = lam[..., :, None], lam[..., None, :]
     inner = adjoint(xp, v) @ m @ v
@@ -89,6 +91,8 @@ def _sylvester_primal(space: Space, static: Any, arrays: Any) -> tuple[Any]:
 def _divide_primal(space: Space, static: Any, arrays: Any) -> tuple[Any]:
     h, m = arrays
     xp = space.xp
+    if 0 in m.shape:
+        return (xp.zeros_like(m),)
     lam, v, top, finite = _eigen(space, h)
     inverse = _reciprocal(space, static, lam, top[..., None])
     x = ((m @ v) * inverse[..., None, :]) @ adjoint(xp, v)

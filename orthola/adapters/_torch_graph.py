@@ -8,7 +8,9 @@ from __future__ import annotations
 import torch
 
 from .._polar.api import polar_factors
+from .._polar.orthogonalize import approximate_factor
 
-__all__ = ["polar"]
+__all__ = ["orthogonalize", "polar"]
 
+orthogonalize = torch.compiler.allow_in_graph(approximate_factor)
 polar = torch.compiler.allow_in_graph(polar_factors)

@@ -39,8 +39,10 @@ def attach(rule: Rule) -> Any:
     def backward(ctx: Any, *gradients: Any) -> Any:
         saved = ctx.saved_tensors
         inputs, outputs = saved[: ctx.count], saved[ctx.count :]
-        space, _ = resolve(rule.name, *inputs)
         given = gradients[: rule.smooth]
+        if all(gradient is None for gradient in given):
+            return (None,) * (1 + ctx.count)
+        space, _ = resolve(rule.name, *inputs)
         return None, *rule.pullback(space, ctx.static, inputs, outputs, given)
 
     def vmap(info: Any, in_dims: Any, static: Any, *tensors: Any) -> Any:

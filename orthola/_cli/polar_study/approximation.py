@@ -28,7 +28,7 @@ class Approximation(NamedTuple):
 def approximate(matrix: np.ndarray[Any, Any], backend: Backend) -> list[Approximation]:
     """Images of the singular values, paired with those of the matrix."""
     a = backend.asarray(matrix)
-    double = matrix.astype("complex128" if matrix.dtype.kind == "c" else "float64")
+    double = matrix.astype(np.result_type(matrix, "float64"))
     p, s, qh = np.linalg.svd(double, full_matrices=False)
     covered = s >= LOWER_BOUND * np.linalg.norm(s)
     found = []

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scikit-learn")  # fmt: skip
     add("--key", metavar="NAME", help="which array of an .npz or .safetensors file")
     add("--synthetic", action="append", metavar="N,KAPPA", default=[],
-        help="add a random N x N matrix of condition KAPPA, geometric spectrum; repeatable",
-        )  # fmt: skip
+        help="add a random N x N matrix of condition KAPPA, "
+        "geometric spectrum; repeatable")  # fmt: skip
     add("--backend", choices=backends.BACKENDS, default="numpy", help="default: numpy")
     add("--dtype", choices=DTYPES, help="default: that of the file, float64 for other data")
     add("--out", type=Path, default=Path("orthola-study"), metavar="DIR",
@@ -105,7 +105,7 @@ def _outcomes(
             curves = []
             for method in _methods(problem):
                 curves.append(sample(matrix, method, backend))
-                tick(f"{problem.name}: {tables.label(curves[-1])}, {len(curves[-1].points)} runs")
+                tick(f"{problem.name}: {tables.label(curves[-1])}")
             curves = timed(curves, backend, repeats)
             tick(f"{problem.name}: times")
             approximations = approximate(matrix, backend)

@@ -34,7 +34,8 @@ def judge(
     """Measure one result; NaN throughout where it is not finite."""
     if not (np.all(np.isfinite(unitary)) and np.all(np.isfinite(hermitian))):
         return Quality(math.nan, math.nan, math.nan, math.nan)
-    values = np.linalg.svd(np.asarray(unitary, _double(unitary)), compute_uv=False)
+    double = unitary.astype(np.result_type(unitary, "float64"))
+    values = np.linalg.svd(double, compute_uv=False)
     return Quality(
         float(orthogonality(unitary)),
         float(polar_residual(a, unitary, hermitian)),
@@ -55,7 +56,3 @@ def seconds_to_digits(errors: list[float], seconds: list[float]) -> dict[str, fl
         times = (t for e, t in zip(errors, seconds, strict=True) if e <= 10.0**-wanted)
         reached[str(wanted)] = next(times, None)
     return reached
-
-
-def _double(x: np.ndarray[Any, Any]) -> str:
-    return "complex128" if x.dtype.kind == "c" else "float64"

@@ -1,9 +1,9 @@
 """Polar factors of stacks of small matrices, real or complex, square or tall, on the device.
 
-A block of threads to an item, which stays in shared memory: the capped Halley iteration of
-`orthola._polar.halley` with the same weights, estimate, certificate and last step. I + c G, whose
-condition the cap holds below 31, is inverted in place by pivots from its diagonal: the
-eliminations of a Cholesky factorization, ordered so that all threads have work.
+A block of threads to an item: the Halley iteration of `orthola._polar.halley`, its weights capped
+at 30, with the estimate of sigma_n by power iteration, the certificate and the last step. I + c G
+has a condition below 31, and is inverted in place by pivots from its diagonal: the eliminations of
+a Cholesky factorization, ordered so that all threads have work.
 
 References
 ----------
@@ -17,143 +17,21 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .pair import ELEMENT_TYPES, PAIR
+from .item import ITEM, lanes
+from .pair import ELEMENT_TYPES
 from .polar_three import polar_three
 
-__all__ = ["SOURCE", "kernel_options", "lanes", "polar_stack"]
+__all__ = ["SOURCE", "kernel_options", "polar_stack"]
 
 SOURCE = (
-    PAIR
+    ITEM
     + r"""
-template <typename T, int N> struct Work {  // the shared memory of a block
-  static constexpr int LD = N | 1;  // odd: the entries of a column lie in different banks
-  static constexpr int LANES = N <= 8 ? 32 : N <= 16 ? 64 : 128;
-  T g[N * LD], w[N * LD], v[N], y[N], staged[LANES];
-  typename Entry<T>::Real part[LANES];
-};
-
-// One item and the team of lanes that works on it. x (m by N) lies in global memory, in the place
-// of the result. Every lane holds the same scalars, so all take the same branches.
-template <typename T, int N> struct Item {
+template <typename T, int N> struct Polar : Item<T, N> {
   using R = typename Entry<T>::Real;
-  static constexpr int LD = Work<T, N>::LD, LANES = Work<T, N>::LANES;
-  Work<T, N> &s;
-  T *x;
-  int m, lane, lanes;
-
-  __host__ __device__ R total(R mine) {
-    s.part[lane] = mine;
-    BARRIER();
-    R sum = 0;
-    for (int i = 0; i < lanes; ++i) sum += s.part[i];
-    BARRIER();
-    return sum;
-  }
-
-  __host__ __device__ R largest(R mine) {  // of finite numbers; NaN if one is not finite
-    s.part[lane] = mine;
-    BARRIER();
-    R top = 0;
-    for (int i = 0; i < lanes; ++i) top = s.part[i] <= top ? top : s.part[i];
-    BARRIER();
-    return top;
-  }
-
-  __host__ __device__ void gram() {  // g = x^H x
-    for (int e = lane; e < N * N; e += lanes) {
-      const int i = e / N, j = e % N;
-      if (j > i) continue;
-      T sum = Entry<T>::of(0);
-      for (int r = 0; r < m; ++r) sum = sum + conjugate(x[r * N + i]) * x[r * N + j];
-      if (i == j) sum = Entry<T>::of(real_part(sum));
-      s.g[i * LD + j] = sum;
-      s.g[j * LD + i] = conjugate(sum);
-    }
-    BARRIER();
-  }
-
-  __host__ __device__ R distance(R d) {  // ||g - d I||_F
-    R sum = 0;
-    for (int e = lane; e < N * N; e += lanes)
-      sum += squared(s.g[e / N * LD + e % N] - Entry<T>::of(e / N == e % N ? d : R(0)));
-    return sqrt(total(sum));
-  }
-
-  __host__ __device__ void scale(R by) {  // x by this factor, g by its square
-    for (int e = lane; e < m * N; e += lanes) x[e] = by * x[e];
-    for (int e = lane; e < N * LD; e += lanes) s.g[e] = by * by * s.g[e];
-    BARRIER();
-  }
-
-  __host__ __device__ void inverse(R c) {  // w = (I + c g)^-1
-    for (int e = lane; e < N * N; e += lanes) {
-      const int i = e / N, j = e % N;
-      s.w[i * LD + j] = Entry<T>::of(i == j ? R(1) : R(0)) + c * s.g[i * LD + j];
-    }
-    BARRIER();
-    for (int k = 0; k < N; ++k) {
-      const R pivot = R(1) / real_part(s.w[k * LD + k]);
-      for (int e = lane; e < N * N; e += lanes) {
-        const int i = e / N, j = e % N;
-        if (i == k || j == k) continue;
-        s.w[i * LD + j] = s.w[i * LD + j] - pivot * (s.w[i * LD + k] * s.w[k * LD + j]);
-      }
-      BARRIER();
-      for (int i = lane; i < N; i += lanes) {
-        if (i == k) {
-          s.w[k * LD + k] = Entry<T>::of(pivot);
-        } else {
-          s.w[k * LD + i] = pivot * s.w[k * LD + i];
-          s.w[i * LD + k] = -pivot * s.w[i * LD + k];
-        }
-      }
-      BARRIER();
-    }
-  }
-
-  __host__ __device__ R power(int steps) {  // largest eigenvalue of w, from below
-    R size = 0;
-    for (int step = 0; step < steps; ++step) {
-      R sum = 0;
-      for (int i = lane; i < N; i += lanes) {
-        T y = Entry<T>::of(0);
-        for (int j = 0; j < N; ++j) y = y + s.w[i * LD + j] * s.v[j];
-        s.y[i] = y;
-        sum += squared(y);
-      }
-      size = sqrt(total(sum));
-      for (int i = lane; i < N; i += lanes) s.v[i] = R(1) / size * s.y[i];
-      BARRIER();
-    }
-    return size;
-  }
-
-  __host__ __device__ void multiply_add(R alpha, R beta) {  // x = beta x + alpha x w
-    constexpr int ROWS = LANES / N;
-    for (int first = 0; first < m; first += ROWS) {
-      const int count = (m - first < ROWS ? m - first : ROWS) * N;
-      T *block = x + first * N;
-      for (int e = lane; e < count; e += lanes) {
-        T sum = Entry<T>::of(0);
-        for (int k = 0; k < N; ++k) sum = sum + block[e / N * N + k] * s.w[k * LD + e % N];
-        s.staged[e] = beta * block[e] + alpha * sum;
-      }
-      BARRIER();
-      for (int e = lane; e < count; e += lanes) block[e] = s.staged[e];
-      BARRIER();
-    }
-  }
-
-  __host__ __device__ void polish() {  // x (15 I - 10 g + 3 g^2) / 8
-    for (int e = lane; e < N * N; e += lanes) {
-      const int i = e / N, j = e % N;
-      T sum = Entry<T>::of(0);
-      for (int k = 0; k < N; ++k) sum = sum + s.g[i * LD + k] * s.g[k * LD + j];
-      s.w[i * LD + j] = R(0.375) * sum - R(1.25) * s.g[i * LD + j];
-    }
-    BARRIER();
-    multiply_add(R(1), R(1.875));
-  }
+  using Base = Item<T, N>;
+  using Base::s, Base::x, Base::m, Base::lane, Base::lanes, Base::total, Base::largest;
+  using Base::gram, Base::scale, Base::distance, Base::inverse, Base::power, Base::multiply_add;
+  using Base::polish, Base::hermitian;
 
   __host__ __device__ bool halley(R eps, R &smallest) {  // true where certified
     const R u = eps / 2, root = sqrt(R(31)), slack = R(N) * eps;
@@ -200,31 +78,12 @@ template <typename T, int N> struct Item {
     }
   }
 
-  // h = sym(x^H a) with a scaled by down * down, h scaled back by up * up
-  __host__ __device__ void hermitian(const T *a, T *h, R down, R up) {
-    for (int e = lane; e < N * N; e += lanes) {
-      const int i = e / N, j = e % N;
-      if (j > i) continue;
-      T p = Entry<T>::of(0), q = p;
-      for (int r = 0; r < m; ++r) {
-        p = p + conjugate(x[r * N + i]) * (down * (down * a[r * N + j]));
-        q = q + conjugate(x[r * N + j]) * (down * (down * a[r * N + i]));
-      }
-      p = R(0.5) * p + R(0.5) * conjugate(q);
-      if (i == j) p = Entry<T>::of(real_part(p));
-      p = up * (up * p);
-      h[i * N + j] = p;
-      h[j * N + i] = conjugate(p);
-    }
-  }
-
   __host__ __device__ int solve(const T *a, T *h, R eps) {
     R top = 0;
     for (int e = lane; e < m * N; e += lanes) {
       const R part = largest_part(a[e]);
-      top = isfinite(real_part(a[e])) && isfinite(imaginary_part(a[e])) ? fmax(top, part)
-                                                                        : R(NAN);
-      if (top != top) break;
+      const bool finite = isfinite(real_part(a[e])) && isfinite(imaginary_part(a[e]));
+      top = top == top && finite ? fmax(top, part) : R(nan(""));
     }
     top = largest(top);
     if (top == 0 || top != top) {  // I and 0, or NaN everywhere
@@ -252,7 +111,7 @@ extern "C" __global__ void polar_small(const ELEMENT *a, ELEMENT *u, ELEMENT *h,
                                        long long items, int m, double eps) {
   __shared__ Work<ELEMENT, ORDER> work;
   for (long long k = blockIdx.x; k < items; k += gridDim.x) {
-    Item<ELEMENT, ORDER> item{work, u + k * m * ORDER, m, (int)threadIdx.x, (int)blockDim.x};
+    Polar<ELEMENT, ORDER> item{{work, u + k * m * ORDER, m, (int)threadIdx.x, (int)blockDim.x}};
     const int code = item.solve(a + k * m * ORDER, h + k * ORDER * ORDER, eps);
     if (threadIdx.x == 0) status[k] = code;
     __syncthreads();
@@ -266,11 +125,6 @@ extern "C" __global__ void polar_small(const ELEMENT *a, ELEMENT *u, ELEMENT *h,
 def kernel_options(dtype: str, order: int) -> tuple[str, ...]:
     """What the source has to be compiled with for matrices of `order` columns."""
     return ("-std=c++17", f"-DELEMENT={ELEMENT_TYPES[dtype]}", f"-DORDER={order}")
-
-
-def lanes(order: int) -> int:
-    """Threads to a block: as many as `Work` has room for."""
-    return 32 if order <= 8 else 64 if order <= 16 else 128
 
 
 @lru_cache(maxsize=256)

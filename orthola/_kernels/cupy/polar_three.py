@@ -21,7 +21,7 @@ __all__ = ["SOURCE", "kernel_options", "polar_three"]
 SOURCE = r"""
 #define BOTH template <typename R> __host__ __device__ inline
 
-BOTH R difference_of_products(R a, R b, R c, R d) {  // a b - c d, within 3/2 units in the last place
+BOTH R difference_of_products(R a, R b, R c, R d) {  // a b - c d, nearly correctly rounded
   const R w = c * d;
   return fma(a, b, -w) + fma(-c, d, w);
 }
@@ -63,8 +63,8 @@ BOTH int newton(R *x, R size, R eps) {
   if (minors == 0) return 2;  // rank one
   const bool deficient = fabs(det) <= 3 * eps * size * minors;  // |det| / minors is about sigma_3
   if (deficient) {
-    const R weight = copysign(size / minors, det);
-    for (int i = 0; i < 9; ++i) x[i] += weight * y[i];
+    // Adds sigma_2 to sigma_3 and next to nothing to the others, all with the sign of det.
+    for (int i = 0; i < 9; ++i) x[i] += copysign(R(1), det) / size * y[i];
     cofactors(x, y);
     det = x[0] * y[0] + x[1] * y[1] + x[2] * y[2];
   }
@@ -93,8 +93,8 @@ BOTH int polar_item(const R *a, R *u, R *h, R eps) {
     top = fmax(top, fabs(a[i]));
   }
   if (!finite || top == 0) {  // NaN everywhere, or I and 0
-    for (int i = 0; i < 9; ++i) u[i] = finite ? R(i % 4 == 0) : R(NAN);
-    for (int i = 0; i < 9; ++i) h[i] = finite ? R(0) : R(NAN);
+    for (int i = 0; i < 9; ++i) u[i] = finite ? R(i % 4 == 0) : R(nan(""));
+    for (int i = 0; i < 9; ++i) h[i] = finite ? R(0) : R(nan(""));
     return finite ? 1 : 3;
   }
   int exponent;

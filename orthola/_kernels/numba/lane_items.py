@@ -10,58 +10,60 @@ from typing import Any
 
 from ..._core.errors import Status
 from .jit import jit_part
+from .lane_memory import as_numbers, as_real, parts_of
 from .lanes import LANES, any_lane, muladd, power_of_two, reciprocal, select, splat
 
 __all__ = ["MARKS", "fetch", "put_back"]
 
-MARKS = 3  # vectors of notes on the items: scale, what is left to do, status
+MARKS = 3  # vectors of notes on the items: scale, what is left to do, new status
 _REGULAR, _DONE = -1.0, -2.0
 _ZERO, _NONFINITE = float(Status.RANK_DEFICIENT), float(Status.NONFINITE)
 _NOT_CONVERGED = int(Status.NOT_CONVERGED)
 
 
 @jit_part
-def fetch(stack: Any, first: int, stop: int, xf: Any, ld: int, parts: int, marks: Any) -> None:
-    """Items `first` ... into xf (m rows, `ld` real vectors apart), largest real or imag part ~ 1.
+def fetch(stack: Any, first: int, stop: int, x: Any, ld: int, marks: Any) -> None:
+    """Items `first` ... into x (`ld` vectors per row), scaled to a largest part of 1 to 2.
 
     Items without numbers to work on (zero, or with NaN or Inf) are replaced by the identity. A
     last group of less than eight repeats item ``stop - 1``.
     """
     m, width = stack.shape[1:]
+    step = ld * parts_of(x)
+    vectors, numbers = as_real(x), as_numbers(x)
     for i in range(m):
         for j in range(width):
-            at = (i * ld + j) * LANES
+            at = (i * step + j) * LANES
             for lane in range(LANES):
-                xf[at + lane] = stack[min(first + lane, stop - 1), i, j]
-    nothing, one = splat(0.0), splat(1.0)
-    largest = nothing
-    poison = nothing  # becomes NaN where an entry is not finite
+                numbers[at + lane] = stack[min(first + lane, stop - 1), i, j]
+    largest = splat(0.0)
+    poison = splat(0.0)  # becomes NaN where an entry is not finite
     for i in range(m):
         for j in range(width):
-            v = xf[i * ld + j]
-            v = select(v > nothing, v, nothing - v)
+            v = vectors[i * step + j]
+            v = select(v > 0.0, v, 0.0 - v)
             largest = select(v > largest, v, largest)
-            poison = muladd(v, nothing, poison)
-    kind = select(largest > nothing, splat(_REGULAR), splat(_ZERO))
-    kind = select(one > poison, kind, splat(_NONFINITE))
-    scale = select(kind > nothing, one, power_of_two(largest))
-    marks[0] = scale
-    marks[1] = kind
-    if any_lane(kind > nothing):
+            poison = muladd(v, 0.0, poison)
+    kind = select(largest > 0.0, splat(_REGULAR), _ZERO)
+    kind = select(poison < 1.0, kind, _NONFINITE)
+    scale = select(kind > 0.0, 1.0, power_of_two(largest))
+    marks[0], marks[1] = scale, kind
+    if any_lane(kind > 0.0):
         for lane in range(LANES):
-            if marks[LANES + lane] != _REGULAR:
-                _identity(xf, m, width, ld, parts, lane)
+            if as_numbers(marks)[LANES + lane] != _REGULAR:
+                _identity(x, m, width, ld, lane)
     up = reciprocal(scale)
     for i in range(m):
         for j in range(width):
-            xf[i * ld + j] = xf[i * ld + j] * up
+            vectors[i * step + j] = vectors[i * step + j] * up
 
 
 @jit_part
-def _identity(xf: Any, m: int, width: int, ld: int, parts: int, lane: int) -> None:
+def _identity(x: Any, m: int, width: int, ld: int, lane: int) -> None:
+    parts, numbers = parts_of(x), as_numbers(x)
     for i in range(m):
         for j in range(width):
-            xf[(i * ld + j) * LANES + lane] = 1.0 if j == i * parts else 0.0
+            numbers[(i * ld * parts + j) * LANES + lane] = 1.0 if j == i * parts else 0.0
 
 
 @jit_part
@@ -71,44 +73,45 @@ def put_back(
     status: Any,
     first: int,
     stop: int,
-    uf: Any,
-    hf: Any,
+    x: Any,
+    y: Any,
+    code: Any,
     ld: int,
-    parts: int,
     marks: Any,
 ) -> None:
-    """Write the factors of the items, h with the item's scale, and their status.
+    """Write x to u, y with the item's scale to h, and the status `code`.
 
-    The status of regular items is the third of the marks. An item that has converged is done: it
-    is not written again.
+    What has once got a status other than NOT_CONVERGED is done: it is not written again.
     """
-    m, width = u.shape[1:]
-    n = h.shape[1]
-    scale = marks[0]
+    n, width = h.shape[1:]
+    step = ld * parts_of(x)
+    vectors = as_real(y)
     for i in range(n):
         for j in range(width):
-            hf[i * ld + j] = hf[i * ld + j] * scale
+            vectors[i * step + j] = vectors[i * step + j] * marks[0]
+    marks[2] = code
+    notes = as_numbers(marks)
     for lane in range(min(LANES, stop - first)):
-        item = first + lane
-        kind = marks[LANES + lane]
+        item, kind = first + lane, notes[LANES + lane]
         if kind == _REGULAR:
-            _take(u, item, uf, m, width, ld, lane)
-            _take(h, item, hf, n, width, ld, lane)
-            status[item] = int(marks[2 * LANES + lane])
+            _take(u, item, as_numbers(x), step, lane)
+            _take(h, item, as_numbers(y), step, lane)
+            status[item] = int(notes[2 * LANES + lane])
         elif kind != _DONE:
             status[item] = int(kind)
             u[item] = h[item] = math.nan if kind == _NONFINITE else 0.0
             if kind == _ZERO:
                 for i in range(n):
-                    u[item, i, i * parts] = 1.0
+                    u[item, i, i * parts_of(x)] = 1.0
         if status[item] != _NOT_CONVERGED:
-            marks[LANES + lane] = _DONE
+            notes[LANES + lane] = _DONE
 
 
 @jit_part
-def _take(stack: Any, item: Any, xf: Any, m: int, width: int, ld: int, lane: int) -> None:
+def _take(stack: Any, item: int, numbers: Any, step: int, lane: int) -> None:
+    m, width = stack.shape[1:]
     for i in range(m):
-        at = i * ld * LANES + lane
+        at = i * step * LANES + lane
         for j in range(width):
-            stack[item, i, j] = xf[at]
+            stack[item, i, j] = numbers[at]
             at += LANES

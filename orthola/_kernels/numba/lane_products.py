@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .jit import jit_part
-from .lanes import conjugate, muladd, zero
+from .lane_memory import after, zero
+from .lanes import conjugate, muladd
 
 __all__ = ["add_product", "adjoint_product"]
 
@@ -17,24 +18,21 @@ __all__ = ["add_product", "adjoint_product"]
 def adjoint_product(out: Any, x: Any, y: Any, ld: int, m: int, n: int, lower: bool) -> None:
     """Out (n x n) = x^H y for m x n matrices; with `lower`, unspecified above the diagonal."""
     for i in range(0, n, 2):
-        pair = i + 1 if i + 1 < n else i
+        pair = min(i + 1, n - 1)
         stop = pair + 1 if lower else n
+        u, v = after(out, i * ld), after(out, pair * ld)
         j = 0
         while j + 4 <= stop:
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zero(out)
             for k in range(m):
-                u, v = conjugate(x[k * ld + i]), conjugate(x[k * ld + pair])
-                at = k * ld + j
-                r = y[at]
-                a0, b0 = muladd(u, r, a0), muladd(v, r, b0)
-                r = y[at + 1]
-                a1, b1 = muladd(u, r, a1), muladd(v, r, b1)
-                r = y[at + 2]
-                a2, b2 = muladd(u, r, a2), muladd(v, r, b2)
-                r = y[at + 3]
-                a3, b3 = muladd(u, r, a3), muladd(v, r, b3)
-            _store_block(out, i * ld + j, a0, a1, a2, a3)
-            _store_block(out, pair * ld + j, b0, b1, b2, b3)
+                s, t = conjugate(x[k * ld + i]), conjugate(x[k * ld + pair])
+                row = after(y, k * ld + j)
+                a0, b0 = muladd(s, row[0], a0), muladd(t, row[0], b0)
+                a1, b1 = muladd(s, row[1], a1), muladd(t, row[1], b1)
+                a2, b2 = muladd(s, row[2], a2), muladd(t, row[2], b2)
+                a3, b3 = muladd(s, row[3], a3), muladd(t, row[3], b3)
+            u[j], u[j + 1], u[j + 2], u[j + 3] = a0, a1, a2, a3
+            v[j], v[j + 1], v[j + 2], v[j + 3] = b0, b1, b2, b3
             j += 4
         while j < stop:
             a0 = b0 = zero(out)
@@ -42,8 +40,7 @@ def adjoint_product(out: Any, x: Any, y: Any, ld: int, m: int, n: int, lower: bo
                 r = y[k * ld + j]
                 a0 = muladd(conjugate(x[k * ld + i]), r, a0)
                 b0 = muladd(conjugate(x[k * ld + pair]), r, b0)
-            out[i * ld + j] = a0
-            out[pair * ld + j] = b0
+            u[j], v[j] = a0, b0
             j += 1
 
 
@@ -51,49 +48,27 @@ def adjoint_product(out: Any, x: Any, y: Any, ld: int, m: int, n: int, lower: bo
 def add_product(out: Any, x: Any, p: Any, ld: int, m: int, n: int) -> None:
     """Out (m x n) = x + x p for an m x n matrix x and an n x n matrix p."""
     for i in range(0, m, 2):
-        u = i * ld
-        v = u + ld if i + 1 < m else u
+        pair = min(i + 1, m - 1)
+        x0, x1 = after(x, i * ld), after(x, pair * ld)
+        u, v = after(out, i * ld), after(out, pair * ld)
         j = 0
         while j + 4 <= n:
-            a0, a1, a2, a3 = (
-                x[u + j],
-                x[u + j + 1],
-                x[u + j + 2],
-                x[u + j + 3],
-            )
-            b0, b1, b2, b3 = (
-                x[v + j],
-                x[v + j + 1],
-                x[v + j + 2],
-                x[v + j + 3],
-            )
+            a0, a1, a2, a3 = x0[j], x0[j + 1], x0[j + 2], x0[j + 3]
+            b0, b1, b2, b3 = x1[j], x1[j + 1], x1[j + 2], x1[j + 3]
             for k in range(n):
-                s, t = x[u + k], x[v + k]
-                at = k * ld + j
-                r = p[at]
-                a0, b0 = muladd(s, r, a0), muladd(t, r, b0)
-                r = p[at + 1]
-                a1, b1 = muladd(s, r, a1), muladd(t, r, b1)
-                r = p[at + 2]
-                a2, b2 = muladd(s, r, a2), muladd(t, r, b2)
-                r = p[at + 3]
-                a3, b3 = muladd(s, r, a3), muladd(t, r, b3)
-            _store_block(out, u + j, a0, a1, a2, a3)
-            _store_block(out, v + j, b0, b1, b2, b3)
+                s, t = x0[k], x1[k]
+                row = after(p, k * ld + j)
+                a0, b0 = muladd(s, row[0], a0), muladd(t, row[0], b0)
+                a1, b1 = muladd(s, row[1], a1), muladd(t, row[1], b1)
+                a2, b2 = muladd(s, row[2], a2), muladd(t, row[2], b2)
+                a3, b3 = muladd(s, row[3], a3), muladd(t, row[3], b3)
+            u[j], u[j + 1], u[j + 2], u[j + 3] = a0, a1, a2, a3
+            v[j], v[j + 1], v[j + 2], v[j + 3] = b0, b1, b2, b3
             j += 4
         while j < n:
-            a0, b0 = x[u + j], x[v + j]
+            a0, b0 = x0[j], x1[j]
             for k in range(n):
                 r = p[k * ld + j]
-                a0, b0 = muladd(x[u + k], r, a0), muladd(x[v + k], r, b0)
-            out[u + j] = a0
-            out[v + j] = b0
+                a0, b0 = muladd(x0[k], r, a0), muladd(x1[k], r, b0)
+            u[j], v[j] = a0, b0
             j += 1
-
-
-@jit_part
-def _store_block(out: Any, at: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    out[at] = a
-    out[at + 1] = b
-    out[at + 2] = c
-    out[at + 3] = d

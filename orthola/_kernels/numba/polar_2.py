@@ -7,11 +7,12 @@ from typing import Any
 from ..._core.errors import Status
 from .jit import jit
 from .lane_items import MARKS, fetch, put_back
+from .lane_memory import after, memory
 from .lanes import LANES, muladd, reciprocal, root, select, splat
 
 __all__ = ["VECTORS", "polar_2_chunk"]
 
-VECTORS = 12 + MARKS  # of work space
+VECTORS = 3 * 4 + MARKS  # of work space
 _OK, _RANK_DEFICIENT = float(Status.OK), float(Status.RANK_DEFICIENT)
 
 
@@ -19,36 +20,27 @@ _OK, _RANK_DEFICIENT = float(Status.OK), float(Status.RANK_DEFICIENT)
 def polar_2_chunk(
     a: Any, u: Any, h: Any, status: Any, eps: float, work: Any, start: int, stop: int
 ) -> None:
-    """Items `start` to `stop` of a C-contiguous stack; `work` as in `polar_generic`.
+    """Items `start` to `stop` of a C-contiguous stack of float32 or float64.
 
-    A matrix is the sum of a multiple p of a rotation and a multiple q of a reflection; its
-    singular values are |p| + |q| and ||p| - |q||, its polar factor is the larger part's.
+    A matrix is p times a rotation plus q times a reflection; its singular values are p + q and
+    |p - q|, and its polar factor is the larger part's. `work` is VECTORS times LANES numbers.
     """
-    item, v, s = work[: 4 * LANES], work[4 * LANES : 8 * LANES], work[8 * LANES : 12 * LANES]
-    marks = work[12 * LANES :]
-    half, nothing = splat(0.5), splat(0.0)
+    item = memory(work)
+    w, s, marks = after(item, 4), after(item, 8), after(item, 12)
     for first in range(start, stop, LANES):
-        fetch(a, first, stop, item, 2, 1, marks)
+        fetch(a, first, stop, item, 2, marks)
         a00, a01, a10, a11 = item[0], item[1], item[2], item[3]
-        px, py = a00 + a11, a10 - a01
-        qx, qy = a00 - a11, a10 + a01
+        px, py, qx, qy = a00 + a11, a10 - a01, a00 - a11, a10 + a01
         p, q = root(muladd(px, px, py * py)), root(muladd(qx, qx, qy * qy))
         turn = q > p
-        x, y = select(turn, qx, px), select(turn, qy, py)
-        larger = reciprocal(select(turn, q, p))
-        x, y = x * larger, y * larger
-        z, w = select(turn, y, nothing - y), select(turn, nothing - x, x)
-        v[0] = x
-        v[1] = z
-        v[2] = y
-        v[3] = w
+        scale = reciprocal(select(turn, q, p))
+        x, y = select(turn, qx, px) * scale, select(turn, qy, py) * scale
+        # The rotation (x, -y; y, x) or the reflection (x, y; y, -x), twice p or q in size.
+        v, z = select(turn, y, 0.0 - y), select(turn, 0.0 - x, x)
+        w[0], w[1], w[2], w[3] = x, v, y, z
         # H = sym(U^T A)
-        off = half * (muladd(x, a01, y * a11) + muladd(z, a00, w * a10))
-        s[0] = muladd(x, a00, y * a10)
-        s[1] = off
-        s[2] = off
-        s[3] = muladd(z, a01, w * a11)
+        off = 0.5 * (muladd(x, a01, y * a11) + muladd(v, a00, z * a10))
+        s[0], s[1], s[2], s[3] = muladd(x, a00, y * a10), off, off, muladd(v, a01, z * a11)
         gap = select(turn, q - p, p - q)
-        code = select(gap > splat(2.0 * eps) * (p + q), splat(_OK), splat(_RANK_DEFICIENT))
-        marks[2] = code
-        put_back(u, h, status, first, stop, v, s, 2, 1, marks)
+        code = select(gap > 2.0 * eps * (p + q), splat(_OK), _RANK_DEFICIENT)
+        put_back(u, h, status, first, stop, w, s, code, 2, marks)
