@@ -7,18 +7,21 @@ norms can run over the whole buffer.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .linalg import Front, Products, hermitian_part, start_vector
+from .linalg import Front, Products, start_vector
+from .scalars import Scalars
 from .space import Space
 from .triangular_inverse import inverse_of_lower
 
 __all__ = ["BlasProducts", "lean_svd", "lower_cholesky", "routines", "solve_lower_adjoint"]
 
-_INVERSE_STEPS = 8
+_POWER_STEPS, _INVERSE_STEPS = 6, 8
 _ABOVE_NOISE = 16.0
 _ROWS = 512  # rows widened to double precision at a time
 _ONE_PASS = 5.0  # condition up to which one pass of CholeskyQR is orthonormal to rounding
@@ -66,6 +69,7 @@ class BlasProducts(Products):
 
     def __init__(self, space: Space, *, reuse: bool = True) -> None:
         super().__init__(space)
+        self.scalars = Scalars
         self.reuse = reuse
         self.fn = routines(np.dtype(space.dtype))
         self._tall: list[Any] = []
@@ -120,7 +124,7 @@ class BlasProducts(Products):
         d -= 1.0
         total = 2.0 * _square_sum(g) - _square_sum(d)
         d[...] = kept
-        return np.sqrt(max(total, 0.0))
+        return np.float64(math.sqrt(max(total, 0.0)) if total == total else math.nan)
 
     def deviation(self, g: Any) -> Any:
         np.negative(g, out=g)
@@ -128,7 +132,14 @@ class BlasProducts(Products):
         return g
 
     def norm(self, g: Any) -> Any:
-        return np.sqrt(2.0 * _square_sum(g) - _square_sum(np.einsum("ii->i", g)))
+        total = 2.0 * _square_sum(g) - _square_sum(np.einsum("ii->i", g))
+        return np.float64(math.sqrt(total))
+
+    def column_norm(self, v: Any) -> Any:
+        return np.float64(math.sqrt(np.vdot(v, v).real))
+
+    def likely(self, condition: Any) -> bool:
+        return bool(condition)
 
     def scaled(self, x: Any, factor: Any) -> Any:
         x *= float(factor)
@@ -136,22 +147,34 @@ class BlasProducts(Products):
 
     def spectrum_ends(self, g: Any) -> tuple[Any, Any, Any]:
         """As in `Products`; the smallest by inverse iteration with a Cholesky factor of G."""
-        top, bottom, known = super().spectrum_ends(g)
+        _, top = self.dominant(self.times_vector, g, start_vector(self.space, g), _POWER_STEPS)
+        if self.space.eps > 1e-10:  # the noise of a single-precision Gram matrix hides the rest
+            return top, np.float64(0.0), False
         n, noise = g.shape[0], 4.0 * g.shape[0] * self.space.eps
         z = self._other_triangle(n, g.dtype, g)
         z[...] = g
         np.einsum("ii->i", z)[...] += noise
         factor, info = self.fn.potrf(z, lower=1, clean=0, overwrite_a=1)
         if info:
-            return top, bottom, known
+            return top, np.float64(0.0), False
         v = np.array(start_vector(self.space, g)[:, 0])
         size = 1.0
         for _ in range(_INVERSE_STEPS):
             v, _ = self.fn.potrs(factor, v, lower=1, overwrite_b=1)
             size = float(np.linalg.norm(v))
             v /= size
-        bottom = bottom + (1.0 / size - noise)
-        return top, bottom, bottom > _ABOVE_NOISE * noise
+        bottom = np.float64(1.0 / size - noise)
+        return top, bottom, bool(bottom > _ABOVE_NOISE * noise)
+
+    def dominant(
+        self, times: Callable[[Any, Any], Any], s: Any, v: Any, steps: int
+    ) -> tuple[Any, Any]:
+        size = np.float64(0.0)
+        for _ in range(steps):
+            v = times(s, v)
+            size = self.column_norm(v)
+            v *= 1.0 / float(size) if size > 0 else 1.0
+        return v, size
 
     def inverse_shifted(self, g: Any, c: Any) -> Any:
         """L^-1 with L L^H = I + c G: two triangular products cost less than W = L^-H L^-1."""
@@ -159,8 +182,7 @@ class BlasProducts(Products):
         np.einsum("ii->i", g)[...] += 1.0
         factor, info = self.fn.potrf(g, lower=1, clean=0, overwrite_a=1)
         if info:
-            g[...] = np.nan
-            return g.copy(order="F")
+            return np.full_like(g, np.nan)
         return inverse_of_lower(factor, self.fn)
 
     def add_inverse(self, x: Any, w: Any, alpha: Any, beta: Any) -> Any:
@@ -169,7 +191,7 @@ class BlasProducts(Products):
         flag = 2 if self.fn.complex else 1
         y = self.fn.trmm(float(alpha), w, y, side=1, lower=1, trans_a=flag, overwrite_b=1)
         y = self.fn.trmm(1.0, w, y, side=1, lower=1, overwrite_b=1)
-        self.fn.axpy(x.ravel(order="K"), y.ravel(order="K"), a=float(beta))
+        self.fn.axpy(x.ravel(order="F"), y.ravel(order="F"), a=float(beta))
         return y
 
     def inverse_times_vector(self, w: Any, v: Any) -> Any:
@@ -224,7 +246,8 @@ class BlasProducts(Products):
         n = h.shape[0]
         for j in range(0, n, _PANEL):
             k = min(j + _PANEL, n)
-            h[j:k, j:k] = hermitian_part(np, h[j:k, j:k])
+            block = h[j:k, j:k]
+            h[j:k, j:k] = 0.5 * (block + (block.conj().T if self.fn.complex else block.T))
             below, right = h[k:, j:k], h[j:k, k:].T
             below += right.conj() if self.fn.complex else right
             below *= 0.5
@@ -325,7 +348,7 @@ class BlasProducts(Products):
             v = v.conj() if self.fn.complex else v
             size = np.linalg.norm(v)
             v /= size
-        return np.asarray(size, dtype=self.space.real_dtype)
+        return np.float64(size)
 
     def choose(self, condition: Any, yes: Any, no: Any) -> Any:
         return yes if bool(condition) else no

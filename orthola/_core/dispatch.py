@@ -28,11 +28,7 @@ def find_kernel(operation: str, library: str, facts: Any) -> Kernel | None:
     from .._kernels.table import KERNELS
 
     for kernel in KERNELS:
-        if (
-            kernel.operation == operation
-            and kernel.library == library
-            and kernel.applies(facts)
-        ):
+        if kernel.operation == operation and kernel.library == library and kernel.applies(facts):
             return kernel
     return None
 

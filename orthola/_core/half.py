@@ -61,7 +61,7 @@ class HalfProducts(Products):
 
 
 def _torch_product(x: Any, y: Any, dtype: Any) -> Any:
-    """cuBLAS product with half operands and a float32 result."""
+    """CuBLAS product with half operands and a float32 result."""
     import torch
 
     if x.ndim == 2:

@@ -9,13 +9,23 @@ triangle only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .dispatch import find_kernel, load
 from .space import Space
 
-__all__ = ["Front", "Products", "adjoint", "hermitian_part", "operations", "products", "sums_of_squares", "wide"]
+__all__ = [
+    "Front",
+    "Products",
+    "adjoint",
+    "hermitian_part",
+    "operations",
+    "products",
+    "sums_of_squares",
+    "wide",
+]
 
 
 _POWER_STEPS = 6
@@ -91,6 +101,7 @@ class Products:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.xp = space.xp
+        self.scalars = space.xp  # the namespace for numbers that belong to an item
 
     def load(self, x: Any) -> Any:
         """X in a form that these operations may overwrite (they do so only in place)."""
@@ -154,14 +165,19 @@ class Products:
 
         Also whether the smallest one is above the noise of G; this version does not look for it.
         """
-        xp = self.xp
-        v = start_vector(self.space, g)
-        top = None
-        for _ in range(_POWER_STEPS):
-            v = self.times_vector(g, v)
-            top = xp.sqrt(sums_of_squares(xp, v))
-            v = v / wide(xp.where(top > 0, top, xp.ones_like(top)))
-        return top, xp.zeros_like(top), xp.zeros_like(top, dtype=xp.bool)
+        _, top = self.dominant(self.times_vector, g, start_vector(self.space, g), _POWER_STEPS)
+        return top, self.xp.zeros_like(top), self.xp.zeros_like(top, dtype=self.xp.bool)
+
+    def dominant(
+        self, times: Callable[[Any, Any], Any], s: Any, v: Any, steps: int
+    ) -> tuple[Any, Any]:
+        """Power iteration from v on S, which `times` applies: (vector, estimate of ||S||_2)."""
+        xp, size = self.xp, None
+        for _ in range(steps):
+            v = times(s, v)
+            size = self.column_norm(v)
+            v = v / wide(xp.where(size > 0, size, xp.ones_like(size)))
+        return v, size
 
     def inverse_shifted(self, g: Any, c: Any) -> Any:
         """W = (I + c G)^-1 for Hermitian positive semidefinite G, in whatever form is cheapest."""
@@ -204,6 +220,10 @@ class Products:
     def product(self, x: Any, y: Any) -> Any:
         """X Y."""
         return x @ y
+
+    def column_norm(self, v: Any) -> Any:
+        """2-norm of a column per item."""
+        return self.xp.sqrt(sums_of_squares(self.xp, v))
 
     def times(self, x: Any, q: Any) -> Any:
         """X Q for Hermitian Q."""

@@ -30,9 +30,7 @@ def bounded_while(
     return state
 
 
-def _lax(
-    goes_on: Callable[[S], Any], body: Callable[[S], S], state: S, limit: int
-) -> S:
+def _lax(goes_on: Callable[[S], Any], body: Callable[[S], S], state: S, limit: int) -> S:
     from jax import lax
 
     def condition(carry: tuple[Any, S]) -> Any:

@@ -55,9 +55,7 @@ def options(*, threads: int | None = ..., kernels: bool = ...) -> Iterator[Optio
     """
     changes: dict[str, int | bool | None] = {}
     if threads is not ...:
-        changes["threads"] = (
-            None if threads is None else count("options", "threads", threads)
-        )
+        changes["threads"] = None if threads is None else count("options", "threads", threads)
     if kernels is not ...:
         if not isinstance(kernels, bool):
             raise TypeError(f"options: expected kernels to be True or False, got {kernels!r}")

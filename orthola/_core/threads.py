@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -17,7 +17,8 @@ _MOST = 256  # threads in the pool; they are started as they are needed
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
 _pinned = 0  # calls inside `_one_blas_thread`
-_limits: Any = None
+_keeper: ThreadPoolExecutor | None = None  # one thread that sets and restores BLAS
+_limits: Future[Any] | None = None
 
 
 def available_threads() -> int:
@@ -53,8 +54,9 @@ def over_chunks(
     serial_below : int, default 2
         With fewer chunks than this, everything runs in the calling thread.
     blas : bool, default False
-        Keep BLAS at one thread meanwhile, in the whole process. For tasks that call BLAS; it
-        costs some hundred microseconds.
+        Keep BLAS at one thread meanwhile, in the whole process, as far as threadpoolctl can (it
+        gives way to limits that the program holds itself). For tasks that call BLAS; it costs
+        some hundred microseconds.
 
     Raises
     ------
@@ -116,9 +118,9 @@ def _executor() -> ThreadPoolExecutor:
 
 def _forget() -> None:
     """In a forked child: the threads are not there, and the lock may be held by one of them."""
-    global _lock, _pool, _pinned, _limits
+    global _lock, _pool, _pinned, _keeper, _limits
     _lock, _pool = Lock(), None
-    _pinned, _limits = 0, None
+    _pinned, _keeper, _limits = 0, None, None
 
 
 if hasattr(os, "register_at_fork"):
@@ -128,18 +130,28 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
     # BLAS has one setting per process: the first call in saves it, the last one out restores it.
-    global _pinned, _limits
-    from threadpoolctl import threadpool_limits
-
+    # threadpoolctl lets only the thread that changed it change it back, hence the keeper.
+    global _pinned, _keeper, _limits
     with _lock:
         if _pinned == 0:
-            _limits = threadpool_limits(limits=1, user_api="blas")
+            _keeper = _keeper or ThreadPoolExecutor(1, thread_name_prefix="orthola-blas")
+            # RuntimeError at the end of the interpreter: BLAS stays as it is
+            with suppress(RuntimeError):
+                _limits = _keeper.submit(_pin)
+                _limits.result()
         _pinned += 1
     try:
         yield
     finally:
         with _lock:
             _pinned -= 1
-            if _pinned == 0:
-                _limits.restore_original_limits()
+            if _pinned == 0 and _keeper and _limits:
+                with suppress(RuntimeError):
+                    _keeper.submit(_limits.result().__exit__, None, None, None).result()
                 _limits = None
+
+
+def _pin() -> Any:
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas").__enter__()

@@ -184,9 +184,7 @@ def polar(
 
 # What goes wrong in an item is told by its status, not by a warning.
 @np.errstate(all="ignore")
-def polar_factors(
-    a: Any, *, side: str, derivative: str, **options: Any
-) -> tuple[Any, Any, Any]:
+def polar_factors(a: Any, *, side: str, derivative: str, **options: Any) -> tuple[Any, Any, Any]:
     """The calculation behind `polar`, with every option given."""
     given, work, x, plan, transposed = _prepare(a, side=side, derivative=derivative, **options)
     xp = work.xp

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import Products, start_vector, sums_of_squares, wide
+from .._core.linalg import Products, start_vector
 from .._core.space import Space
 
-__all__ = ["Factor", "converged", "normalise", "polish", "refined", "series"]
+__all__ = ["Factor", "converged", "normalise", "polish", "refined", "refined_if_needed", "series"]
 
 
 class Factor(NamedTuple):
@@ -25,11 +25,11 @@ def normalise(x: Any, ops: Products) -> tuple[Any, Any, Any]:
     N = ||X^H X||_F^(1/2) (the Schatten-4 norm): within n^(1/4) of sigma_1, and the Gram matrix is
     needed anyway.
     """
-    xp, n = ops.xp, x.shape[-1]
+    n = x.shape[-1]
     g = ops.gram(x)
     # Rounding of the product must not leave a value above 1.
     size = ops.norm(g) * (1.0 + 4.0 * n * ops.space.eps)
-    return ops.scaled(x, 1.0 / xp.sqrt(size)), ops.scaled(g, 1.0 / size), size
+    return ops.scaled(x, 1.0 / ops.scalars.sqrt(size)), ops.scaled(g, 1.0 / size), size
 
 
 # (1 - t)^(-1/2) - 1 = t/2 + 3 t^2/8 + 5 t^3/16 + 35 t^4/128 + (63/256) t^5 + ...
@@ -61,15 +61,15 @@ def series(x: Any, g: Any, ops: Products, terms: int) -> Any:
 
 
 def refined(u: Any, ops: Products) -> Any:
-    """One Newton-Schulz step U + U (I - U^H U)/2 where the defect is more than rounding."""
-    xp, n = ops.xp, u.shape[-1]
+    """One Newton-Schulz step, U + U (I - U^H U)/2: for a defect of some hundred u."""
+    return ops.multiply_add(u, ops.deviation(ops.gram(u)), 0.5, 1.0)
+
+
+def refined_if_needed(u: Any, ops: Products) -> Any:
+    """The same where the defect is more than the promise, seen by a short power iteration."""
+    n = u.shape[-1]
     e = ops.deviation(ops.gram(u))
-    v = start_vector(ops.space, e)
-    size = None
-    for _ in range(_POWER_STEPS):
-        v = ops.times_vector(e, v)
-        size = xp.sqrt(sums_of_squares(xp, v))
-        v = v / wide(xp.where(size > 0, size, xp.ones_like(size)))
+    _, size = ops.dominant(ops.times_vector, e, start_vector(ops.space, e), _POWER_STEPS)
     # The promise is 10 u sqrt(n), and in single precision 25 u for all n.
     enough = ops.space.eps * (2.5 * n**0.5 if ops.space.eps < 1e-10 else 6.0)
     return ops.multiply_add(u, e, 0.5, 1.0) if ops.likely(size > enough) else u

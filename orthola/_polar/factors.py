@@ -101,6 +101,9 @@ def _run(space: Space, plan: Plan, y: Any) -> Factor:
             factor = factor._replace(hermitian=None)
     else:
         factor = _method(plan, y, ops)
+    if space.name == "numpy" and y.ndim == 2:
+        smallest = None if factor.smallest is None else space.xp.asarray(factor.smallest)
+        factor = factor._replace(certified=space.xp.asarray(factor.certified), smallest=smallest)
     if iterates and plan.fallback and not plan.static:
         factor = _repaired(space, factor, y)
     return factor

@@ -43,11 +43,11 @@ def gram(x: Any, ops: Products, double: Products) -> Factor:
 
 
 def _in_place(x: Any, ops: BlasProducts, double: BlasProducts) -> Factor:
-    """One NumPy matrix: M = R^-1 polar(R) with R from the Cholesky factor of the Gram matrix."""
+    """One matrix: M = R^-1 polar(R) with R from the Cholesky factor of the Gram matrix."""
     xp = ops.xp
     factor = lower_cholesky(double.gram_of_single(x))
     if factor is None:
-        return Factor(xp.zeros_like(x), xp.asarray(False), xp.zeros((), ops.space.real_dtype))
+        return Factor(xp.zeros_like(x), xp.asarray(False), xp.zeros((), dtype=ops.space.real_dtype))
     r, inverse, norms = double.from_lower(factor)
     ratio = 1 / (norms[0] * norms[1])
     inner = double.small()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import Products, start_vector, wide
+from .._core.linalg import Products, start_vector
 from .._core.loops import bounded_while
 from .engine import Factor, converged, normalise, polish
 from .weights import halley_cap, halley_weights
@@ -39,7 +39,7 @@ def halley(
     x: Any, ops: Products, *, lower_bound: float | None, cap: float | None, max_steps: int | None
 ) -> Factor:
     """Polar factor with data-driven weights; stops when the certificate holds."""
-    space, xp, n = ops.space, ops.xp, x.shape[-1]
+    space, xp, n = ops.space, ops.scalars, x.shape[-1]
     u = space.eps / 2
     limit = (30 if u < 1e-10 else 20) if max_steps is None else max_steps
     x, g, size = normalise(x, ops)
@@ -63,7 +63,7 @@ def halley(
     )  # fmt: skip
 
     def goes_on(s: _State) -> Any:
-        return xp.any(~converged(s.defect, space, n))
+        return xp.any(xp.logical_not(converged(s.defect, space, n)))
 
     def body(s: _State) -> _State:
         done = converged(s.defect, space, n)
@@ -71,13 +71,13 @@ def halley(
         proved = xp.sqrt(xp.clip(1 - ops.constant(s.defect), min=0))
         lower = xp.maximum(s.known, s.estimate)
         # Predicted convergence without a certificate: the assumption was wrong.
-        wrong = (1 - lower <= u**0.5 / 4) & ~done
+        wrong = (1 - lower <= u**0.5 / 4) & xp.logical_not(done)
         lower = xp.where(wrong, proved, xp.maximum(lower, proved))
-        committed = s.committed & ~wrong
+        committed = s.committed & xp.logical_not(wrong)
         a, b, c = _weights(xp, xp.maximum(lower, threshold))
         w = ops.inverse_shifted(s.gram, c)
         v, raw = s.vector, one
-        if ops.likely(~committed):
+        if ops.likely(xp.logical_not(committed)):
             v, top = _largest(ops, ops.constant(w), v)
             raw = xp.sqrt(xp.clip(1 / top - 1, min=0) / c)  # W has eigenvalues 1/(1 + c sigma^2)
         guess = xp.where(committed, lower, _SAFETY * raw)
@@ -144,11 +144,4 @@ def _value(t: Any, a: Any, b: Any, c: Any) -> Any:
 
 def _largest(ops: Products, w: Any, v: Any) -> tuple[Any, Any]:
     """Power iteration on Hermitian W from v: the new vector and the eigenvalue estimate."""
-    xp = ops.xp
-    size = None
-    for _ in range(_POWER_STEPS):
-        v = ops.inverse_times_vector(w, v)
-        size = xp.sqrt(xp.sum(xp.real(v) ** 2 + xp.imag(v) ** 2, axis=(-2, -1))
-                       if ops.space.is_complex else xp.sum(v * v, axis=(-2, -1)))
-        v = v / wide(size)
-    return v, size
+    return ops.dominant(ops.inverse_times_vector, w, v, _POWER_STEPS)

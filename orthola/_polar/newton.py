@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from .._core.linalg import Products
 from .._core.loops import bounded_while
 from .._core.space import Space
-from .engine import Factor, converged, normalise, polish, refined, series
+from .engine import Factor, converged, normalise, polish, refined_if_needed, series
 
 __all__ = ["newton", "newton_square"]
 
 _LIMIT = 20
 _POWER_STEPS = 6
 _PRODUCTS_FROM = 1.15  # predicted sigma_1 from which products do better than inverses
+_LOST = 1.5  # power of eps: smallest sigma_n / sigma_1 that Newton is trusted with
 _MARGIN = 1.05  # power iteration sees sigma_1 and 1/sigma_n from below
 
 
@@ -39,14 +40,16 @@ def newton(x: Any, ops: Products, *, max_steps: int | None) -> Factor:
         return Factor(x, converged(ops.defect(g), ops.space, x.shape[-1]), 0 * size)
     front = ops.triangular_front(x)
     inner = ops.small()
-    small = newton_square(inner.load(front.factor), inner, limit, front.inverse, front.norms, ops.space)
+    small = newton_square(
+        inner.load(front.factor), inner, limit, front.inverse, front.norms, ops.space
+    )
     core = small.unitary
     if front.correction is not None:
         core = ops.product(front.correction, core)
     u = ops.product(front.basis, core)
     if ops.space.eps > 1e-10 or not front.orthonormal:
         # The defects of Q and polar(R) may add up beyond the promise.
-        u = refined(u, ops)
+        u = refined_if_needed(u, ops)
     # Q is orthonormal to rounding, so U^H A = polar(R)^H R: n x n instead of m x n.
     h = ops.hermitian_product(small.unitary, front.factor)
     return Factor(u, small.certified, small.smallest, h)
@@ -64,7 +67,7 @@ def newton_square(
 
     `goal` is the space whose precision is wanted: for less than that of `ops`, fewer steps do.
     """
-    xp, n = ops.xp, x.shape[-1]
+    xp, n = ops.scalars, x.shape[-1]
     y = ops.inverse(x) if inverse is None else inverse
     if norms is None:
         norms = ops.spectral_norm(x, _POWER_STEPS), ops.spectral_norm(y, _POWER_STEPS)
@@ -73,7 +76,7 @@ def newton_square(
     state = _step(x, y, ops, 1 / xp.sqrt(top * bottom), xp.sqrt(top / bottom))
 
     def goes_on(s: _State) -> Any:
-        return xp.any(~converged(s.defect, goal, n) & ~xp.isnan(s.top))
+        return xp.any(xp.logical_not(converged(s.defect, goal, n) | xp.isnan(s.top)))
 
     def body(s: _State) -> _State:
         done = converged(s.defect, goal, n)
@@ -91,7 +94,9 @@ def newton_square(
         )
 
     state = bounded_while(ops.space, goes_on, body, state, limit=limit - 1)
-    ok = converged(state.defect, goal, n)
+    # Beyond, singular values between the ends drown in the rounding of the first inverse: U is
+    # orthonormal and wrong, as of a matrix of integers with two dependent columns.
+    ok = converged(state.defect, goal, n) & (ratio > ops.space.eps**_LOST)
     u = state.x
     if state.gram is not None:
         u = ops.choose(ok, polish(u, state.gram, state.defect, ops), u)
@@ -100,7 +105,7 @@ def newton_square(
 
 def _step(x: Any, y: Any, ops: Products, mu: Any, top: Any) -> _State:
     """Newton's step from mu X with singular values in [1/top, top], centred again."""
-    xp = ops.xp
+    xp = ops.scalars
     peak = 0.5 * (top + 1 / top)  # the image is [1, peak]
     root = xp.sqrt(peak)
     x = ops.scaled(ops.newton_average(x, y, mu), 1 / root)

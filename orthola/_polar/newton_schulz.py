@@ -22,7 +22,7 @@ def newton_schulz(
     x: Any, ops: Products, *, lower_bound: float | None, max_steps: int | None
 ) -> Factor:
     """Run the plan for the given (or the smallest possible) lower bound until certified."""
-    space, xp, n = ops.space, ops.xp, x.shape[-1]
+    space, xp, n = ops.space, ops.scalars, x.shape[-1]
     u = space.eps / 2
     x, g, size = normalise(x, ops)
     bound = u / 4 if lower_bound is None else lower_bound * float(n) ** -0.25
@@ -32,7 +32,7 @@ def newton_schulz(
     one = xp.ones_like(size)
     for a, b, c in plan:
         done = converged(defect, space, n)
-        if not ops.likely(~done):
+        if not ops.likely(xp.logical_not(done)):
             break
         # ||I - G|| < 1/2 proves that the classic polynomial is inside its basin.
         near = defect < 0.5

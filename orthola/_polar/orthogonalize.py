@@ -9,7 +9,8 @@ from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint, operations
 from .._core.space import Space, is_compiling, resolve
 from .approximate import approximate
-from .schedules import Schedule, schedule as make_schedule
+from .schedules import Schedule
+from .schedules import schedule as make_schedule
 from .sequences import grouped
 
 __all__ = ["orthogonalize"]
@@ -203,9 +204,7 @@ def _form(work: Space, x: Any, steps: int, gram: str | bool) -> tuple[int | None
     return (min(2, steps) if work.real_name == "float32" else steps), reason
 
 
-def _schedule(
-    steps: int | None, kind: str | Schedule, lower_bound: float | None
-) -> Schedule:
+def _schedule(steps: int | None, kind: str | Schedule, lower_bound: float | None) -> Schedule:
     if isinstance(kind, Schedule):
         rule = kind
     else:

@@ -45,10 +45,17 @@ class Facts(NamedTuple):
 def facts_of(space: Space, x: Any) -> Facts:
     """Static facts of tall `x`."""
     batch = 1
-    for n in x.shape[:-2]:
-        batch *= n
+    if not (space.traced and space.name == "torch"):  # there it may be a symbol, and stays one
+        for n in x.shape[:-2]:
+            batch *= n
     return Facts(
-        space.name, space.on_gpu, space.traced, space.dtype_name, x.shape[-2], x.shape[-1], batch
+        space.name,
+        space.on_gpu,
+        space.traced,
+        space.dtype_name,
+        int(x.shape[-2]),
+        int(x.shape[-1]),
+        batch,
     )
 
 

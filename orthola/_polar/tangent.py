@@ -31,9 +31,7 @@ class _Solve(NamedTuple):
     skew: bool = False  # the right-hand side is skew: its diagonal is zero if real
 
 
-def polar_tangent(
-    space: Space, degenerate: str, a: Any, u: Any, h: Any, t: Any
-) -> tuple[Any, Any]:
+def polar_tangent(space: Space, degenerate: str, a: Any, u: Any, h: Any, t: Any) -> tuple[Any, Any]:
     """Tangents (dU, dH) of the factors of tall A along T."""
     xp = space.xp
     aht = adjoint(xp, a) @ t

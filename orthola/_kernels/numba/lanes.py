@@ -19,6 +19,20 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
+__all__ = [
+    "LANES",
+    "any_lane",
+    "conjugate",
+    "muladd",
+    "power_of_two",
+    "real_part",
+    "reciprocal",
+    "root",
+    "select",
+    "splat",
+    "square",
+]
+
 LANES = 8
 
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
@@ -47,7 +61,8 @@ class _LaneModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, kind, kind.held)
 
 
-# Below, a value is a list of LLVM vectors: [real parts] or [real parts, imaginary parts].
+# Below, a value is a list of LLVM vectors: [real parts] or [real parts, imaginary parts]. What has
+# no underscore is for `lane_memory`.
 
 
 def split(builder: Any, kind: Any, value: Any) -> list[Any]:

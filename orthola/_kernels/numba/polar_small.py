@@ -51,7 +51,8 @@ def polar_stack(
     at most ``(10 sqrt(n) + 60) u ||A||_F``. Then comes the rounding to single precision,
     if it applies.
     """
-    x = np.require(x, requirements=["C", "W"])  # one layout: each other would be compiled anew
+    # One kind of array only: every other one would be compiled anew.
+    x = np.require(x, x.dtype.newbyteorder("="), ["C", "W", "A"])
     items, m, n = x.shape
     unitary, hermitian = np.empty_like(x), np.empty((items, n, n), x.dtype)
     status = np.empty(items, np.int64)
