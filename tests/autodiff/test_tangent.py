@@ -13,17 +13,13 @@ from orthola._core.space import resolve
 from orthola._polar.tangent import polar_pullback, polar_tangent
 from orthola.testing import from_spectrum, gaussian, machine_epsilon, orthonormal, spectrum
 from tests.backends import BACKENDS, held
+from tests.capabilities import EXACT
+from tests.dtypes import on_dtypes
 from tests.isolation import assert_same_kind, to_numpy
 
-EXACT = ("float32", "float64", "complex64", "complex128")
 SHAPES = ((3, 3), (4, 2), (5, 1), (1, 1))
 CONDITION = 4.0  # of the random matrices below: errors of H^-1 grow with it
 C_TANGENT = 40.0  # errors of tangents, in n eps condition
-
-
-def on_dtypes(*dtypes: str) -> pytest.MarkDecorator:
-    cases = [(name, dtype) for name in BACKENDS for dtype in dtypes if dtype in held(name)]
-    return pytest.mark.parametrize(("backend", "dtype"), cases, indirect=["backend"])
 
 
 def on_shapes(*dtypes: str) -> pytest.MarkDecorator:

@@ -22,18 +22,14 @@ from orthola._core.linalg import (
 )
 from orthola._core.space import resolve
 from orthola.testing import LAYOUTS, from_spectrum, lay_out, machine_epsilon, spectrum
-from tests.backends import BACKENDS, held
+from tests.backends import load
+from tests.capabilities import EXACT
+from tests.dtypes import on_dtypes, real_of
 from tests.isolation import assert_same_kind, to_numpy
 
-EXACT = ("float32", "float64", "complex64", "complex128")
 C_PRODUCT = 8.0  # errors of products and of well conditioned inverses, in units of n eps
 SHAPES = ((3, 3), (7, 4), (5, 1))
 BIG = (130, 70)  # more than one panel of the in-place version, and not a multiple
-
-
-def on_dtypes(*dtypes: str) -> pytest.MarkDecorator:
-    cases = [(name, dtype) for name in BACKENDS for dtype in dtypes if dtype in held(name)]
-    return pytest.mark.parametrize(("backend", "dtype"), cases, indirect=["backend"])
 
 
 def matrices(m: int, n: int, dtype: str, *, condition: float = 10.0, **options: Any) -> Any:
@@ -83,13 +79,28 @@ CASES = {
         lambda ops, x: ops.shifted(ops.gram(x), -0.75),
         lambda x: h(x) @ x - 0.75 * np.eye(x.shape[-1]),
     ),
-    "inverse_shifted": Case(
-        lambda ops, x: ops.full(ops.inverse_shifted(ops.gram(x), 30.0)),
-        lambda x: shifted_inverse(x, 30.0),
+    "add_inverse": Case(
+        lambda ops, x: ops.add_inverse(x, ops.inverse_shifted(ops.gram(x), 30.0), 0.5, 1.5),
+        lambda x: 1.5 * x + 0.5 * x @ shifted_inverse(x, 30.0),
     ),
-    "inverse_shifted_by_item": Case(
-        lambda ops, x: ops.full(ops.inverse_shifted(ops.gram(x), 6.0 * half(ops, x))),
-        lambda x: shifted_inverse(x, 3.0),
+    "add_inverse_by_item": Case(
+        lambda ops, x: ops.add_inverse(
+            x, ops.inverse_shifted(ops.gram(x), 6.0 * half(ops, x)), half(ops, x), -half(ops, x)
+        ),
+        lambda x: 0.5 * x @ shifted_inverse(x, 3.0) - 0.5 * x,
+    ),
+    "inverse_times_vector": Case(
+        lambda ops, x: ops.inverse_times_vector(
+            ops.inverse_shifted(ops.gram(x), 30.0), adjoint(ops.xp, x)[..., :, :1]
+        ),
+        lambda x: shifted_inverse(x, 30.0) @ h(x)[..., :, :1],
+    ),
+    "deviation": Case(
+        lambda ops, x: ops.full(ops.deviation(ops.gram(x))),
+        lambda x: np.eye(x.shape[-1]) - h(x) @ x,
+    ),
+    "product": Case(
+        lambda ops, x: ops.product(x, ops.full(ops.gram(x))), lambda x: x @ (h(x) @ x)
     ),
     "tail_1": tail_case(-1.25),
     "tail_2": tail_case(-1.25, 0.375),
@@ -183,8 +194,8 @@ def test_operations_on_stacks_of_every_library(backend, dtype, case):
         x = matrices(m, n, dtype, shape=(2, 3))
         like = backend.asarray(x)
         result = backend.call(run, like, case=case)
-        real = dtype.replace("complex64", "float32").replace("complex128", "float64")
-        assert_same_kind(result, like, dtype=real if case in ("defect", "norm") else dtype)
+        kept = real_of(dtype) if case in ("defect", "norm") else dtype
+        assert_same_kind(result, like, dtype=kept)
         assert_close(to_numpy(result), case, x)
         np.testing.assert_array_equal(to_numpy(like), x)
 
@@ -307,7 +318,7 @@ def test_a_singular_item_is_not_finite_and_leaves_the_others_alone(backend, dtyp
 def shifted_inverses(x: Any) -> Any:
     space, (x,) = resolve("test", x)
     ops = products(space)
-    return ops.inverse_shifted(ops.gram(x), 2.0)
+    return ops.add_inverse(x, ops.inverse_shifted(ops.gram(x), 2.0), 1.0, 0.0)
 
 
 @on_dtypes(*EXACT)
@@ -318,15 +329,13 @@ def test_an_item_of_nan_leaves_the_others_alone(backend, dtype):
         result = to_numpy(backend.call(shifted_inverses, backend.asarray(x)))
     assert np.isnan(result[1]).all()
     good = x[[0, 2]]
-    expected = shifted_inverse(double(good), 2.0)
+    expected = double(good) @ shifted_inverse(double(good), 2.0)
     tolerance = C_PRODUCT * 4 * machine_epsilon(dtype)
     np.testing.assert_allclose(result[[0, 2]], expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_a_matrix_that_is_not_positive_has_no_inverse_by_cholesky(name):
-    from tests.backends import load
-
     backend = load(name)
     x = backend.asarray(np.stack([np.eye(2), np.array([[1.0, 2.0], [2.0, 1.0]])]))
     result = to_numpy(inverse_positive(resolve("test", x)[0], x))
@@ -341,20 +350,18 @@ def test_singular_matrices_in_place_give_nan_and_no_error(dtype):
     assert np.isnan(ops.inverse(x)).all()
     broken = x.copy()
     broken[0, 0] = np.nan
-    assert np.isnan(np.tril(ops.inverse_shifted(ops.gram(broken), 2.0))[2, 0])
     indefinite = np.asfortranarray(np.diag([1.0, -5.0, 1.0]).astype(dtype))
-    assert np.isnan(np.diagonal(ops.inverse_shifted(indefinite, 1.0))).all()
+    for w in (ops.inverse_shifted(ops.gram(broken), 2.0), ops.inverse_shifted(indefinite, 1.0)):
+        assert np.isnan(ops.add_inverse(x, w, 1.0, 1.0)).all()
     # What went wrong before does not come back.
     good = matrices(3, 3, dtype)
+    fresh = BlasProducts(ops.space)
     np.testing.assert_array_equal(
-        ops.full(ops.inverse_shifted(ops.gram(good), 2.0)),
-        run_fresh(good, lambda fresh: fresh.full(fresh.inverse_shifted(fresh.gram(good), 2.0))),
+        ops.add_inverse(good, ops.inverse_shifted(ops.gram(good), 2.0), 1.0, 1.0),
+        fresh.add_inverse(good, fresh.inverse_shifted(fresh.gram(good), 2.0), 1.0, 1.0),
     )
     assert np.isfinite(ops.inverse(good)).all()
-
-
-def run_fresh(x: Any, expression: Callable[[BlasProducts], Any]) -> Any:
-    return expression(BlasProducts(resolve("test", x)[0]))
+    assert np.isfinite(ops.norm(ops.gram(good)))
 
 
 @pytest.mark.parametrize("dtype", EXACT)
@@ -371,17 +378,18 @@ def test_upper_triangles_stay_clean_between_calls(dtype, n):
         yield ops.full(ops.tail(ops.gram(x), (0.5, -1.0)))
         yield ops.full(ops.tail(ops.gram(x), (0.5, -1.0, 2.0)))
         yield ops.full(ops.tail(ops.gram(x), (0.5, -1.0, 2.0, 0.25)))
-        yield ops.full(ops.inverse_shifted(ops.gram(x), 30.0))
+        yield ops.add_inverse(x, ops.inverse_shifted(ops.gram(x), 30.0), 1.0, 0.5)
         ops.inverse_shifted(ops.gram(broken), 30.0)
         yield ops.multiply_add(x, ops.gram(x), 1.0, 0.5)
         yield ops.defect(ops.gram(x))
 
+    # Copies, because later steps write into the same buffers.
+    expected = [np.array(value) for value in step(BlasProducts(ops.space))]
     for _ in range(3):
         for i, value in enumerate(step(ops)):
             for buffer in ops._triangles:
                 assert np.all(np.triu(buffer, 1) == 0)
-            fresh = list(step(BlasProducts(ops.space)))[i]
-            np.testing.assert_array_equal(value, fresh)
+            np.testing.assert_array_equal(value, expected[i])
 
 
 @pytest.mark.parametrize("dtype", EXACT)
@@ -402,9 +410,13 @@ def test_looking_at_the_defect_leaves_the_matrix_as_it_is(dtype):
 READERS = {
     "gram": lambda ops, x: ops.gram(x),
     "multiply_add": lambda ops, x: ops.multiply_add(x, ops.gram(x), 0.5, 1.0),
+    "add_inverse": lambda ops, x: ops.add_inverse(
+        x, ops.inverse_shifted(ops.gram(x), 3.0), 0.5, 1.0
+    ),
+    "product": lambda ops, x: ops.product(x, x),
     "hermitian_product": lambda ops, x: ops.hermitian_product(x, x),
     "inverse": lambda ops, x: ops.inverse(x),
-    "triangular_front": lambda ops, x: ops.triangular_front(x)[2],
+    "triangular_front": lambda ops, x: ops.triangular_front(x).factor,
     "spectral_norm": lambda ops, x: ops.spectral_norm(x, 4),
     "load": lambda ops, x: ops.scaled(ops.load(x), 0.5),
 }
@@ -456,16 +468,12 @@ def test_results_that_are_alive_together_do_not_share_memory():
 # Triangular front
 
 
-class Front(NamedTuple):
-    q: Any
-    r: Any
-    inverse: Any
-
-
-def front(x: Any) -> Front:
+def front(x: Any) -> Any:
+    """The parts of the factorisation that are arrays, Q = B C put together."""
     space, (x,) = resolve("test", x)
-    b, c, r, inverse = operations(space, x.ndim).triangular_front(x)
-    return Front(b if c is None else b @ c, r, inverse)
+    parts = operations(space, x.ndim).triangular_front(x)
+    q = parts.basis if parts.correction is None else parts.basis @ parts.correction
+    return q, parts.factor, parts.inverse
 
 
 CONDITIONS = {"float32": (10.0, 1e6), "float64": (10.0, 1e14)}
@@ -475,8 +483,7 @@ CONDITIONS = {"float32": (10.0, 1e6), "float64": (10.0, 1e14)}
 @pytest.mark.parametrize("which", ["well", "ill"])
 @pytest.mark.parametrize("shape", [(9, 4), (4, 4), (5, 1)])
 def test_triangular_front(backend, dtype, which, shape):
-    real = "float32" if dtype in ("float32", "complex64") else "float64"
-    x = matrices(*shape, dtype, condition=CONDITIONS[real][which == "ill"])
+    x = matrices(*shape, dtype, condition=CONDITIONS[real_of(dtype)][which == "ill"])
     q, r, inverse = backend.call(front, backend.asarray(x))
     q, r = double(to_numpy(q)), double(to_numpy(r))
     tolerance = C_PRODUCT * max(shape) * machine_epsilon(dtype)
@@ -491,11 +498,25 @@ def test_triangular_front(backend, dtype, which, shape):
 
 @pytest.mark.parametrize("dtype", EXACT)
 def test_cholesky_qr_runs_where_the_condition_allows_it(dtype):
-    real = "float32" if dtype in ("float32", "complex64") else "float64"
-    for condition, fast in zip(CONDITIONS[real], (True, False), strict=True):
+    for condition, fast in ((2.0, True), (1e8, False)):
         x = matrices(90, 70, dtype, condition=condition)
-        _, c, _, inverse = BlasProducts(resolve("test", x)[0]).triangular_front(x)
-        assert (c is not None) == (inverse is not None) == fast
+        parts = BlasProducts(resolve("test", x)[0]).triangular_front(x)
+        assert (parts.correction is not None) == fast
+
+
+@pytest.mark.parametrize("dtype", EXACT)
+@pytest.mark.parametrize("condition", [1.5, 3.0, 6.0, 30.0])
+def test_what_a_front_says_of_itself_is_true(dtype, condition):
+    x = matrices(90, 40, dtype, condition=condition)
+    parts = BlasProducts(resolve("test", x)[0]).triangular_front(x)
+    q = double(parts.basis if parts.correction is None else parts.basis @ parts.correction)
+    defect = np.linalg.norm(h(q) @ q - np.eye(40), 2)
+    rounding = C_PRODUCT * np.sqrt(90) * machine_epsilon(dtype)
+    assert defect <= rounding * (1.0 if parts.orthonormal else condition**2)
+    if parts.norms is not None:
+        # Power iteration sees them from below.
+        for estimate, norm in zip(parts.norms, (1.0, condition), strict=True):
+            assert 0.8 * norm <= estimate <= norm * (1 + rounding)
 
 
 @pytest.mark.parametrize("dtype", EXACT)
@@ -524,7 +545,7 @@ def norms(x: Any, *, steps: int) -> Any:
 def test_spectral_norm_is_a_lower_estimate_that_converges(backend, dtype):
     values = np.array([1.0, 0.3, 0.1])
     tolerance = C_PRODUCT * 5 * machine_epsilon(dtype)
-    for shape in ((), (4,)):
+    for shape in ((4,),) if backend.name.startswith("jax") else ((), (4,)):
         x = from_spectrum(5, 3, values, shape=shape, dtype=dtype, scale=4.0, rng=1)
         like = backend.asarray(x)
         rough, fine = (backend.call(norms, like, steps=steps) for steps in (1, 12))
@@ -551,7 +572,7 @@ def test_ends_of_the_spectrum_lie_inside_it(backend, dtype):
         assert 1 / 400 - tolerance <= bottom <= 3 / 400
 
 
-@pytest.mark.parametrize("dtype", EXACT)
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_the_lower_end_is_reliable_where_there_is_one(dtype):
     x = matrices(8, 5, dtype, condition=20.0)
     assert ends(x)[2]
@@ -596,8 +617,7 @@ def squares(x: Any) -> Any:
 def test_sums_of_squares(backend, dtype):
     x = matrices(4, 3, dtype, shape=(2,))
     result = backend.call(squares, backend.asarray(x))
-    real = dtype.replace("complex64", "float32").replace("complex128", "float64")
-    assert_same_kind(result, backend.asarray(x), dtype=real, shape=(2,))
+    assert_same_kind(result, backend.asarray(x), dtype=real_of(dtype), shape=(2,))
     expected = np.sum(np.abs(double(x)) ** 2, axis=(-2, -1))
     np.testing.assert_allclose(to_numpy(result), expected, rtol=12 * machine_epsilon(dtype))
 
@@ -642,11 +662,8 @@ def test_likely_looks_only_where_values_can_be_seen(backend):
 
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_constants_have_no_derivative(name):
-    from tests.backends import load
-
     backend = load(name)
     x = backend.asarray(np.array([[2.0]]))
-    grad = getattr(load(name).xp, "grad", None)
     if name == "jax":
         from jax import grad
     else:

@@ -15,19 +15,10 @@ from orthola._core.scaling import (
 )
 from orthola._core.space import resolve
 from orthola.testing import gaussian
-from tests.backends import BACKENDS, held
+from tests.capabilities import EXACT
+from tests.dtypes import on_dtypes, real_of
 from tests.isolation import assert_same_kind, to_numpy
 
-EXACT = ("float32", "float64", "complex64", "complex128")
-
-
-def on_dtypes(*dtypes: str) -> pytest.MarkDecorator:
-    cases = [(name, dtype) for name in BACKENDS for dtype in dtypes if dtype in held(name)]
-    return pytest.mark.parametrize(("backend", "dtype"), cases, indirect=["backend"])
-
-
-def real_of(dtype: str) -> np.dtype[Any]:
-    return np.empty(0, dtype).real.dtype
 
 
 # Functions of arrays alone, as a traced call needs them.
@@ -66,7 +57,7 @@ def normalised(x: Any) -> tuple[Any, Any]:
 def test_largest_entry_is_that_of_the_real_and_imaginary_parts(backend, dtype):
     x = gaussian(4, 3, shape=(2, 5), dtype=dtype, rng=0)
     result = backend.call(largest, backend.asarray(x))
-    assert_same_kind(result, backend.asarray(x), dtype=real_of(dtype).name, shape=(2, 5))
+    assert_same_kind(result, backend.asarray(x), dtype=real_of(dtype), shape=(2, 5))
     parts = np.maximum(np.abs(x.real), np.abs(x.imag))
     np.testing.assert_array_equal(to_numpy(result), parts.max(axis=(-2, -1)))
 
@@ -165,7 +156,7 @@ def test_results_below_the_normal_range_are_rounded_once(backend, dtype):
 @on_dtypes(*EXACT)
 @pytest.mark.parametrize("decimal", [-300, -35, -20, 0, 20, 35, 300])
 def test_normalising_and_going_back_changes_no_bit(backend, dtype, decimal):
-    if abs(decimal) > 35 and real_of(dtype) == np.float32:
+    if abs(decimal) > 35 and real_of(dtype) == "float32":
         decimal //= 9  # 1e-300 is 1e-34 here
     x = (10.0**decimal / 4 * gaussian(5, 4, shape=(6,), dtype=dtype, rng=2)).astype(dtype)
     y, exponent = backend.call(normalised, backend.asarray(x, dtype))

@@ -11,17 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import threadpoolctl
 
 from orthola._core.threads import available_threads, over_chunks
-
-
-def blas_threads():
-    return {
-        library["num_threads"]
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
-    }
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 3, 50])
@@ -179,46 +170,60 @@ over_chunks(lambda start, stop: None, 8, 1, threads=4)
     assert ran.stdout.strip() == str(list(range(8)))
 
 
-def test_blas_has_one_thread_inside_and_its_own_number_outside():
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        before, inside = blas_threads(), []
+# In their own interpreter, where BLAS has two threads and nobody else has set a limit.
+BLAS = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+import numpy, threadpoolctl
+from orthola._core.threads import over_chunks
+def blas():
+    info = threadpoolctl.threadpool_info()
+    return {library["num_threads"] for library in info if library["user_api"] == "blas"}
+before = blas()
+"""
 
-        def task(start, stop):
-            inside.append(blas_threads())
+INSIDE_AND_OUTSIDE = """
+for threads in (1, 3):
+    inside = []
+    over_chunks(lambda i, j: inside.append(blas()), 6, 1, threads=threads, blas=True)
+    assert inside == [{1}] * 6, inside
+    assert blas() == before, blas()
+try:
+    over_chunks(lambda i, j: 1 / 0, 6, 1, threads=2, blas=True)
+except ZeroDivisionError:
+    assert blas() == before, blas()
+inside = []
+over_chunks(lambda i, j: inside.append(blas()), 1, 1)
+assert inside == [before], inside
+"""
 
-        for threads in (1, 3):
-            over_chunks(task, 6, 1, threads=threads, blas=True)
-        assert inside == [{1}] * 12
-        assert blas_threads() == before
-        with pytest.raises(ZeroDivisionError):
-            over_chunks(lambda start, stop: 1 / 0, 6, 1, threads=2, blas=True)
-        assert blas_threads() == before
-        over_chunks(task, 1, 1)
-        assert inside[-1] == before
+OVERLAPPING = """
+first_in, second_in, first_out = (threading.Event() for _ in range(3))
+def first(start, stop):
+    first_in.set()
+    assert second_in.wait(30)
+def second(start, stop):
+    second_in.set()
+    assert first_out.wait(30)
+    assert blas() == {1}, blas()
+with ThreadPoolExecutor(2) as callers:
+    one = callers.submit(over_chunks, first, 1, 1, blas=True)
+    assert first_in.wait(30)
+    two = callers.submit(over_chunks, second, 1, 1, blas=True)
+    one.result()
+    first_out.set()
+    two.result()
+assert blas() == before, blas()
+with threadpoolctl.threadpool_limits(2, user_api="blas"):
+    assert blas() == {2}, blas()
+assert blas() == before, blas()
+"""
 
 
-def test_blas_is_restored_after_overlapping_calls():
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
-        first_in, second_in, first_out = (threading.Event() for _ in range(3))
-
-        def first(start, stop):
-            first_in.set()
-            assert second_in.wait(30)
-
-        def second(start, stop):
-            second_in.set()
-            assert first_out.wait(30)
-            assert blas_threads() == {1}
-
-        with ThreadPoolExecutor(2) as callers:
-            one = callers.submit(over_chunks, first, 1, 1, blas=True)
-            assert first_in.wait(30)
-            two = callers.submit(over_chunks, second, 1, 1, blas=True)
-            one.result()
-            first_out.set()
-            two.result()
-        assert blas_threads() == before
+@pytest.mark.parametrize("program", [INSIDE_AND_OUTSIDE, OVERLAPPING], ids=["once", "overlapping"])
+def test_blas_has_one_thread_inside_and_its_own_number_outside(program):
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", BLAS + program], check=True, timeout=90, env=environment)
 
 
 def test_available_threads():

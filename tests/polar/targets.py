@@ -52,7 +52,5 @@ def targets(dtype: object, n: int, *, method: str = "svd") -> Targets:
         return Targets(SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL, psd)
     iteration = ITERATION_C * u * n**0.5
     if method in ("svd", "auto"):
-        return Targets(
-            max(SVD_C * n * u, iteration), SVD_C * n * u + SVD_DEFLATION * u, psd
-        )
+        return Targets(max(SVD_C * n * u, iteration), SVD_C * n * u + SVD_DEFLATION * u, psd)
     return Targets(iteration, iteration + RESIDUAL_CAPPED * u, psd)
