@@ -22,6 +22,8 @@ import numpy as np
 
 import orthola
 
+Case = tuple[Any, np.ndarray, dict[str, Any], dict[str, Any]]  # size, input, old and new options
+
 SQUARE = (32, 48, 64, 96, 128, 160, 192, 256, 384, 512)
 TALL = ((64, 16), (128, 32), (256, 64), (512, 128), (1024, 256))
 ASPECTS = (1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
@@ -80,9 +82,7 @@ def measure(seconds: float) -> dict[str, Any]:
         def gaussian(*shape: int, dtype: str = dtype) -> np.ndarray:
             return rng.standard_normal(shape).astype(dtype)
 
-        def duel(
-            name: str, cases: list[tuple[Any, np.ndarray, dict, dict]], dtype: str = dtype
-        ) -> None:
+        def duel(name: str, cases: list[Case], dtype: str = dtype) -> None:
             rows = []
             for size, a, old, new in cases:
                 ratio = median_ratio(checked(a, **old), checked(a, **new), seconds=seconds)

@@ -30,7 +30,23 @@ _HOME = {
     "testing": "orthola.testing",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = [
+    "PolarQuality",
+    "PolarResult",
+    "Schedule",
+    "Status",
+    "StatusError",
+    "__version__",
+    "check",
+    "explain",
+    "options",
+    "orthogonalize",
+    "polar",
+    "polar_quality",
+    "schedule",
+    "show_versions",
+    "testing",
+]
 
 if TYPE_CHECKING:
     from . import testing

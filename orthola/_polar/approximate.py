@@ -7,21 +7,30 @@ once per segment (all these n x n matrices commute).
 
 from __future__ import annotations
 
+import math
+from itertools import islice
 from typing import Any
 
 from .._core.linalg import Products, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
 
-__all__ = ["approximate", "direct", "gram_form"]
+__all__ = ["approximate", "direct", "gram_form", "gram_segments"]
 
 Coefficients = tuple[tuple[float, ...], ...]
 
+_ALLOWANCE = (1e-12, 1e-4)  # what the errors of R may do to the result, in double and in single
+
 
 def approximate(
-    space: Space, x: Any, ops: Products, coefficients: Coefficients, *, segment: int | None
+    space: Space,
+    x: Any,
+    ops: Products,
+    coefficients: Coefficients,
+    *,
+    segments: tuple[int, ...] | None,
 ) -> Any:
-    """Apply the schedule to tall items of any scale; `segment` None is the direct form.
+    """Apply the schedule to tall items of any scale; `segments` None is the direct form.
 
     `space` is the precision of the norm, at least float32; `ops` calculates, possibly in half.
     """
@@ -36,9 +45,9 @@ def approximate(
     norm = xp.sqrt(sums_of_squares(xp, x)) * (1.0 + x.shape[-1] * space.eps)
     x = x * wide(1 / xp.where(regular, norm, xp.ones_like(norm)))
     x = ops.load(xp.astype(x, ops.space.dtype, copy=False))
-    if segment is None:
+    if segments is None:
         return direct(x, ops, coefficients)
-    return gram_form(x, ops, coefficients, segment=segment)
+    return gram_form(x, ops, coefficients, segments)
 
 
 def direct(x: Any, ops: Products, coefficients: Coefficients) -> Any:
@@ -48,16 +57,32 @@ def direct(x: Any, ops: Products, coefficients: Coefficients) -> Any:
     return x
 
 
-def gram_form(x: Any, ops: Products, coefficients: Coefficients, *, segment: int) -> Any:
-    """The same map through n x n matrices, R formed anew after the first `segment` steps.
+def gram_segments(coefficients: Coefficients, unit_roundoff: float) -> tuple[int, ...]:
+    """Numbers of steps that one Gram matrix R serves, before it is formed anew from X.
 
-    In single precision R has an error of u ||R||, of the size of sigma^2 at sigma = sqrt(u); the
-    first segment lifts the small singular values before it can matter.
+    R has an error of u ||R||, which may make it indefinite, and every step multiplies a small
+    eigenvalue, right or wrong, by the square of its slope at 0. So the slopes of a segment are
+    limited; without a limit ten steps explode on a matrix of low rank.
     """
+    limit = (_ALLOWANCE[unit_roundoff > 1e-10] / unit_roundoff) ** 0.5
+    lengths: list[int] = []
+    slope = math.inf
+    for c0, *_ in coefficients:
+        slope *= abs(c0)
+        if slope <= limit:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+            slope = abs(c0)
+    return tuple(lengths)
+
+
+def gram_form(x: Any, ops: Products, coefficients: Coefficients, segments: tuple[int, ...]) -> Any:
+    """The same map through n x n matrices, R formed anew for each of the segments."""
     small = ops.small()
-    for rows in (coefficients[:segment], coefficients[segment:]):
-        if not rows:
-            continue
+    rest_of = iter(coefficients)
+    for length in segments:
+        rows = tuple(islice(rest_of, length))
         r = ops.full(ops.gram(x))
         q = None
         for c0, *rest in rows[:-1]:

@@ -213,6 +213,7 @@ def _by_kernel(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     xp = space.xp
     m, n = x.shape[-2:]
     u, h, code = polar_stack(xp.reshape(x, (-1, m, n)), threads=current().threads)
+    code = xp.astype(code, xp.int32, copy=False)
     if plan.check_finite:
         raise_if_nonfinite(space, x, code != int(Status.NONFINITE))
     if plan.fallback:

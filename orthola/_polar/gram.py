@@ -53,10 +53,8 @@ def _in_place(x: Any, ops: BlasProducts, double: BlasProducts) -> Factor:
     inner = double.small()
     small = newton_square(inner.load(r), inner, 20, inner.load(inverse), norms, ops.space)
     m = double.product(inverse, small.unitary)
-    if ratio >= _GENTLE:
-        u = ops.product(x, m.astype(x.dtype))
-    else:
-        u = double.product_with_single(x, m)
+    gentle = ratio >= _GENTLE
+    u = ops.product(x, m.astype(x.dtype)) if gentle else double.product_with_single(x, m)
     h = double.hermitian_product(small.unitary, r).astype(x.dtype)
     ok = xp.asarray(bool(ratio > _SMALLEST) and bool(small.certified))
     return Factor(u, ok, xp.asarray(ratio, dtype=ops.space.real_dtype), h)

@@ -8,7 +8,7 @@ from .._core import checks, tuning
 from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint, operations
 from .._core.space import Space, is_compiling, resolve
-from .approximate import approximate
+from .approximate import approximate, gram_segments
 from .schedules import Schedule
 from .schedules import schedule as make_schedule
 from .sequences import grouped
@@ -23,15 +23,17 @@ class _Plan(NamedTuple):
     norm: Space  # where the norm is taken: float32 or wider
     work: Space  # where the products are done
     schedule: Schedule
-    segment: int | None  # steps before the Gram matrix is formed anew; None: direct form
+    segments: tuple[int, ...] | None  # numbers of steps on one Gram matrix; None: direct form
     reason: str
 
 
 def _explain(a: Any, /, **options: Any) -> Explanation:
     first = a[0] if isinstance(a, (list, tuple)) and a and hasattr(a[0], "shape") else a
-    plan, x = _prepare(first, **options)
+    plan, _ = _prepare(first, **options)
     low, high = plan.schedule.interval
-    form = "direct" if plan.segment is None else f"Gram, formed anew after step {plan.segment}"
+    form = "direct"
+    if plan.segments is not None:
+        form = f"Gram, formed {len(plan.segments)} times, for {plan.segments} steps"
     facts = [
         ("input", f"{plan.given.name} {plan.given.dtype_name} of shape {tuple(first.shape)}"),
         ("computed in", plan.work.dtype_name),
@@ -157,7 +159,7 @@ def _one(a: Any, **options: Any) -> Any:
 
 def _run(plan: _Plan, x: Any, rows: Any) -> Any:
     ops = operations(plan.work, x.ndim)
-    return approximate(plan.norm, x, ops, rows, segment=plan.segment)
+    return approximate(plan.norm, x, ops, rows, segments=plan.segments)
 
 
 def _prepare(
@@ -181,27 +183,26 @@ def _prepare(
     if work.is_half and work.name == "numpy" and work.dtype_name == "bfloat16":
         raise ValueError("orthogonalize: NumPy has no bfloat16; use compute_dtype='float16'")
     norm = checks.compute_space("orthogonalize", work, None)
-    segment, reason = _form(work, x, len(rule.coefficients), gram)
-    return _Plan(given, norm, work, rule, segment, reason), x
+    wanted, reason = _form(work, x, gram)
+    # The n x n side is in float32 for halves.
+    segments = gram_segments(rule.coefficients, norm.eps / 2) if wanted else None
+    return _Plan(given, norm, work, rule, segments, reason), x
 
 
-def _form(work: Space, x: Any, steps: int, gram: str | bool) -> tuple[int | None, str]:
+def _form(work: Space, x: Any, gram: str | bool) -> tuple[bool, str]:
+    """Whether to work through Gram matrices, and why."""
     short, long = sorted(x.shape[-2:])
     limits = tuning.orthogonalize_limits(work.real_name)
     if gram == "auto" and work.is_half and work.on_gpu:
-        return None, "half-precision products are the fast ones on a GPU, and that form has few"
+        return False, "half-precision products are the fast ones on a GPU, and that form has few"
     if gram == "auto":
         wanted = long >= limits.gram_aspect * short and short >= limits.gram_order
         reason = (
             f"aspect {long / max(short, 1):.3g} and order {short} are "
             f"{'above' if wanted else 'below'} {limits.gram_aspect} or {limits.gram_order}"
         )
-    else:
-        wanted, reason = bool(gram), "asked for"
-    if not wanted:
-        return None, reason
-    # Single precision: see gram_form. In double R is accurate enough, in half X is the coarser part.
-    return (min(2, steps) if work.real_name == "float32" else steps), reason
+        return wanted, reason
+    return bool(gram), "asked for"
 
 
 def _schedule(steps: int | None, kind: str | Schedule, lower_bound: float | None) -> Schedule:

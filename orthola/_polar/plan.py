@@ -123,9 +123,9 @@ def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
         return "svd", f"order {short} is below the crossover {limits.gpu_order}", None
     if facts.library != "numpy":
         return "svd", f"{facts.library} on a CPU", None
-    if long >= limits.gram_aspect * short and facts.dtype_name in ("float32", "complex64"):
-        if short >= limits.gram_order:
-            return "gram", f"single precision, aspect {long / short:.3g}", None
+    single = facts.dtype_name in ("float32", "complex64")
+    if single and short >= limits.gram_order and long >= limits.gram_aspect * short:
+        return "gram", f"single precision, aspect {long / short:.3g}", None
     order = limits.square_order if long < limits.tall_aspect * short else limits.tall_order
     if short >= order:
         reason = f"order {short} is at or above the crossover {order}"

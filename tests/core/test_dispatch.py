@@ -15,6 +15,7 @@ from orthola._core.space import resolve
 from orthola._kernels import table
 from orthola._polar.plan import Facts, facts_of
 from tests.backends import load as load_backend
+from tests.capabilities import EXACT
 
 SMALL_STACK = np.broadcast_to(np.eye(3), (1000, 3, 3))
 
@@ -90,13 +91,26 @@ def static_facts(**changes):
     return Facts(**facts | changes)
 
 
+SIZES = ((3, 3, 1000), (3, 3, 1), (1000, 500, 2), (0, 0, 0), (5, 0, 100))
+
+
+def facts_for(operation, dtype):
+    if operation == "polar":
+        for long, short, batch in SIZES:
+            yield static_facts(dtype_name=dtype, long=long, short=short, batch=batch)
+    else:
+        assert operation == "products"  # chosen by the space, whatever the sizes
+        space, _ = resolve("test", np.eye(2))
+        yield space.with_dtype(dtype)
+        yield space.with_dtype("float16")
+
+
 @pytest.mark.parametrize("entry", table.KERNELS, ids=lambda entry: entry.target)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
-def test_predicates_decide_on_plain_values_alone(entry, dtype):
-    for long, short, batch in ((3, 3, 1000), (3, 3, 1), (1000, 500, 2), (0, 0, 0), (5, 0, 100)):
-        facts = static_facts(dtype_name=dtype, long=long, short=short, batch=batch)
-        assert isinstance(entry.applies(facts), bool)
-        assert entry.applies(facts) == entry.applies(facts)
+@pytest.mark.parametrize("dtype", EXACT)
+def test_predicates_decide_on_static_facts_alone(entry, dtype):
+    answers = [entry.applies(facts) for facts in facts_for(entry.operation, dtype)]
+    assert all(isinstance(answer, bool) for answer in answers)
+    assert answers == [entry.applies(facts) for facts in facts_for(entry.operation, dtype)]
 
 
 @pytest.mark.parametrize("name", ["numpy", "strict", "torch", "jax"])

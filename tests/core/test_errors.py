@@ -120,7 +120,7 @@ def test_long_and_empty_stacks(backend):
 
 def test_the_status_is_an_integer_array_of_the_batch_shape_whatever_the_method(backend):
     x = backend.asarray(np.broadcast_to(np.eye(3), (40, 3, 3)))
-    for method in ("auto", "svd", "halley"):
+    for method in ("auto", "halley"):
         status = backend.call(polar, x, method=method).status
         assert status.shape == (40,)
         assert status.dtype == backend.xp.int32

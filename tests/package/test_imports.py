@@ -80,8 +80,7 @@ for method in ("auto", "svd", "newton", "halley", "qr-halley", "newton-schulz"):
 orthola.check(orthola.polar(np.broadcast_to(x, (50, 2, 2))))
 orthola.orthogonalize(x)
 orthola.show_versions()
-from orthola.testing import *  # noqa
-""".replace("from orthola.testing import *  # noqa\n", "")
+"""
     python(code)
 
 
