@@ -61,7 +61,7 @@ def routines(dtype: np.dtype[Any]) -> Routines:
     lapack = get_lapack_funcs(
         ("potrf", "potri", "potrs", "getrf", "getri", "trtri", "gesdd", "gesdd_lwork"), dtype=dtype
     )
-    return Routines(*blas, *lapack, is_complex)
+    return Routines._make((*blas, *lapack, is_complex))
 
 
 class BlasProducts(Products):
@@ -339,7 +339,7 @@ class BlasProducts(Products):
 
     def spectral_norm(self, x: Any, steps: int) -> Any:
         v = np.array(start_vector(self.space, x)[:, 0])
-        size = 0.0
+        size: Any = 0.0
         for _ in range(steps):
             # Normalised after each product: the square of the norm may be out of range.
             v = (x @ v).conj()

@@ -33,7 +33,7 @@ class HalfProducts(Products):
     def product(self, x: Any, y: Any) -> Any:
         """X Y for half operands, as float32."""
         if self.space.name == "jax":
-            return self.xp.matmul(x, y, preferred_element_type=self.single.dtype)
+            return _jax_product(x, y, self.single.dtype)
         if self.space.name == "torch" and x.device.type == "cuda":
             return _torch_product(x, y, self.single.dtype)
         return self._widen(x) @ self._widen(y)
@@ -58,6 +58,18 @@ class HalfProducts(Products):
         return self._round(
             wide(beta) * self._widen(x) + wide(alpha) * self.product(x, self._round(s))
         )
+
+
+def _jax_product(x: Any, y: Any, dtype: Any) -> Any:
+    """Half operands and a float32 result; compiled for a CPU, XLA has no such product."""
+    from jax import lax, numpy
+
+    return lax.platform_dependent(
+        x,
+        y,
+        cpu=lambda a, b: a.astype(dtype) @ b.astype(dtype),
+        default=lambda a, b: numpy.matmul(a, b, preferred_element_type=dtype),
+    )
 
 
 def _torch_product(x: Any, y: Any, dtype: Any) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from types import EllipsisType
+from typing import Any
 
 from .checks import count
 
@@ -29,7 +31,9 @@ def current() -> Options:
 
 
 @contextmanager
-def options(*, threads: int | None = ..., kernels: bool = ...) -> Iterator[Options]:  # type: ignore[assignment]
+def options(
+    *, threads: int | EllipsisType | None = ..., kernels: bool | EllipsisType = ...
+) -> Iterator[Options]:
     """Set options for a ``with`` block, in this thread or asynchronous task only.
 
     Parameters
@@ -53,14 +57,14 @@ def options(*, threads: int | None = ..., kernels: bool = ...) -> Iterator[Optio
     >>> with orthola.options(kernels=False):
     ...     u = orthola.polar(np.eye(3)).unitary
     """
-    changes: dict[str, int | bool | None] = {}
+    changes: dict[str, Any] = {}
     if threads is not ...:
         changes["threads"] = None if threads is None else count("options", "threads", threads)
     if kernels is not ...:
         if not isinstance(kernels, bool):
             raise TypeError(f"options: expected kernels to be True or False, got {kernels!r}")
         changes["kernels"] = kernels
-    token = _options.set(replace(_options.get(), **changes))  # type: ignore[arg-type]
+    token = _options.set(replace(_options.get(), **changes))
     try:
         yield _options.get()
     finally:

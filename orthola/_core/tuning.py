@@ -21,7 +21,7 @@ __all__ = [
 class PolarLimits(NamedTuple):
     """Where ``polar(method="auto")`` changes its method, for one dtype."""
 
-    square_order: int  # from this order on, Newton beats the SVD for nearly square matrices
+    square_order: int  # from this order on, Halley beats the SVD for nearly square matrices
     tall_aspect: float  # from this aspect on, a matrix is first reduced to its triangular factor
     tall_order: int  # from this order on, that reduction and Newton beat the SVD
     gram_aspect: float  # single precision only: from this aspect on, the float64 Gram matrix wins
@@ -31,8 +31,8 @@ class PolarLimits(NamedTuple):
     gpu_order: int  # from this order on, Halley beats the SVD on a GPU
 
 
-_DOUBLE = PolarLimits(192, 1.5, 32, 2.0, 16, 32, 32, 64)
-_SINGLE = PolarLimits(384, 1.5, 64, 2.0, 16, 32, 32, 64)
+_DOUBLE = PolarLimits(128, 1.5, 32, 2.0, 16, 16, 96, 64)
+_SINGLE = PolarLimits(192, 1.5, 64, 2.0, 16, 16, 96, 64)
 
 _POLAR = {
     "float64": _DOUBLE,

@@ -39,6 +39,10 @@ def _always(facts: Any) -> bool:
     return True
 
 
+def _in_main_memory(facts: Any) -> bool:
+    return bool(facts.in_main_memory and not facts.traced)
+
+
 KERNELS = (
     Kernel(
         "polar",
@@ -53,6 +57,13 @@ KERNELS = (
         "orthola._kernels.cupy.polar_small:polar_stack",
         _small_gpu_stack,
         "a stack of small matrices",
+    ),
+    Kernel(
+        "polar",
+        "torch",
+        "orthola._polar.shared_memory:polar_of_tensor",
+        _in_main_memory,
+        "a CPU tensor shares its memory with NumPy",
     ),
     Kernel(
         "products",

@@ -169,7 +169,7 @@ def polar(
     >>> np.allclose(u, u_scipy), np.allclose(k, k_scipy)
     (True, True)
     """
-    options = {
+    options: dict[str, Any] = {
         "side": side, "method": method, "check_finite": check_finite,
         "compute_dtype": compute_dtype, "completion": completion, "lower_bound": lower_bound,
         "cap": cap, "max_steps": max_steps, "fallback": fallback, "degenerate": degenerate,

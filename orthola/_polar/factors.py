@@ -113,7 +113,7 @@ def _by_item(space: Space, plan: Plan, y: Any) -> Factor:
     xp = space.xp
     flat = xp.reshape(y, (-1, *y.shape[-2:]))
     parts = [_run(space, plan, flat[i, ...]) for i in range(flat.shape[0])]
-    stacked = []
+    stacked: list[Any] = []
     for field in zip(*parts, strict=True):
         # Items that fell back on the SVD may lack what the others have.
         if any(value is None for value in field):
@@ -209,6 +209,8 @@ def _by_kernel(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     from .._core.options import current
 
     assert plan.kernel is not None
+    if space.name == "torch":
+        return load(plan.kernel)(plan, x)  # type: ignore[no-any-return]
     polar_stack = load(plan.kernel)
     xp = space.xp
     m, n = x.shape[-2:]

@@ -106,7 +106,7 @@ def default_cap(u: float) -> float:
 
 def halley_static(x: Any, ops: Products, *, weights: tuple[tuple[float, ...], ...]) -> Factor:
     """The same iteration with a fixed list of weights: no look at any value."""
-    xp = ops.xp
+    xp = ops.scalars
     x, g, size = normalise(x, ops)
     vector, slope, smallest = start_vector(ops.space, x), 1.0, xp.ones_like(size)
     for a, b, c in weights:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._core import checks, tuning
 from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint, operations
@@ -131,6 +133,8 @@ def orthogonalize(
     return approximate_factor(a, **options)
 
 
+# An item with NaN or infinity gives NaN, not a warning.
+@np.errstate(all="ignore")
 def approximate_factor(a: Any, **options: Any) -> Any:
     """The calculation behind `orthogonalize`, with every option given."""
     if isinstance(a, (list, tuple)) and any(hasattr(x, "shape") for x in a):
@@ -176,12 +180,12 @@ def _prepare(
     if not isinstance(gram, bool):
         checks.one_of("orthogonalize", "gram", gram, ("auto",))
     rule = _schedule(steps, schedule, lower_bound)
+    if compute_dtype == "bfloat16" and given.name == "numpy":
+        raise ValueError("orthogonalize: NumPy has no bfloat16; use compute_dtype='float16'")
     if compute_dtype is None:
         work = given
     else:
         work = checks.compute_space("orthogonalize", given, compute_dtype, half=True)
-    if work.is_half and work.name == "numpy" and work.dtype_name == "bfloat16":
-        raise ValueError("orthogonalize: NumPy has no bfloat16; use compute_dtype='float16'")
     norm = checks.compute_space("orthogonalize", work, None)
     wanted, reason = _form(work, x, gram)
     # The n x n side is in float32 for halves.

@@ -35,6 +35,7 @@ class Facts(NamedTuple):
 
     library: str
     on_gpu: bool
+    in_main_memory: bool
     traced: bool
     dtype_name: str
     long: int
@@ -51,6 +52,7 @@ def facts_of(space: Space, x: Any) -> Facts:
     return Facts(
         space.name,
         space.on_gpu,
+        str(space.device) == "cpu",
         space.traced,
         space.dtype_name,
         int(x.shape[-2]),
@@ -113,6 +115,9 @@ def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
     limits = tuning.polar_limits(facts.dtype_name)
     short, long = facts.short, facts.long
     kernel = find_kernel("polar", facts.library, facts) if kernels else None
+    if kernel is not None and facts.library == "torch":
+        method, reason, _ = _choose(facts._replace(library="numpy"), kernels)
+        return method, f"{reason}; {kernel.reason}", kernel.target
     if kernel is not None:
         return "small", kernel.reason, kernel.target
     if facts.traced and facts.library == "torch":

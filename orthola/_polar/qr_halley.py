@@ -49,7 +49,7 @@ def qr_halley(x: Any, ops: Products, *, lower_bound: float | None, max_steps: in
 
 
 def _qr_step(x: Any, ops: Products, a: float, b: float, c: float) -> Any:
-    xp, m, n = ops.xp, *x.shape[-2:]
+    xp, (m, n) = ops.xp, x.shape[-2:]
     eye = xp.broadcast_to(ops.identity(x), (*x.shape[:-2], n, n))
     q, _ = xp.linalg.qr(xp.concat([c**0.5 * x, eye], axis=-2))
     top, bottom = q[..., :m, :], q[..., m:, :]

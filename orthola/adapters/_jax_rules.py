@@ -38,20 +38,20 @@ def _with_tangent(rule: Rule, static: Hashable) -> Any:
     assert rule.tangent is not None
     tangent = rule.tangent
 
-    @jax.custom_jvp
-    def function(*arrays: Any) -> Any:
+    def primal(*arrays: Any) -> Any:
         space, arrays = resolve(rule.name, *arrays)
         return tuple(rule.primal(space, static, arrays))
 
-    @function.defjvp
-    def _(primals: Any, tangents: Any) -> Any:
-        outputs = function(*primals)
+    def moved_along(primals: Any, tangents: Any) -> Any:
+        outputs = differentiable(*primals)
         space, _ = resolve(rule.name, *primals)
         moved = tangent(space, static, primals, outputs, tangents)
         still = tuple(np.zeros(o.shape, jax.dtypes.float0) for o in outputs[rule.smooth :])
         return outputs, (*moved, *still)
 
-    return function
+    differentiable: Any = jax.custom_jvp(primal)
+    differentiable.defjvp(moved_along)
+    return differentiable
 
 
 def _solve(rule: Rule, static: Hashable) -> Any:

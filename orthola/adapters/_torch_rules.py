@@ -50,10 +50,10 @@ def attach(rule: Rule) -> Any:
             t.expand(info.batch_size, *t.shape) if dim is None else t.movedim(dim, 0)
             for t, dim in zip(tensors, in_dims[1:], strict=True)
         )
-        out = function.apply(static, *moved)
+        out = attached.apply(static, *moved)
         return out, (0,) * len(out)
 
-    function = type(
+    attached: Any = type(
         rule.name,
         (torch.autograd.Function,),
         {
@@ -63,22 +63,22 @@ def attach(rule: Rule) -> Any:
             "vmap": staticmethod(vmap),
         },
     )
-    return function.apply
+    return attached.apply
 
 
 def _operator(rule: Rule) -> Any:
     """``torch.ops.orthola.<name>(static, tensors)``; the static options travel as JSON."""
 
-    @torch.library.custom_op(f"orthola::{rule.name}", mutates_args=())
-    def operator(static: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    def primal(static: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         space, arrays = resolve(rule.name, *tensors)
         outputs = rule.primal(space, rule.options(*json.loads(static)), arrays)
         # An operator may not return its argument or two views of one tensor.
         return [out.clone() for out in outputs]
 
-    @operator.register_fake
-    def _(static: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    def outline(static: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         space, arrays = resolve(rule.name, *tensors)
         return list(rule.outline(space, arrays))
 
+    operator = torch.library.custom_op(f"orthola::{rule.name}", primal, mutates_args=())
+    operator.register_fake(outline)
     return operator

@@ -274,9 +274,7 @@ def test_degenerate_policies_decide_the_derivative_and_never_the_result(x):
     results = {}
     for policy in DEGENERATE:
         function = functools.partial(polar, degenerate=policy)
-        results[policy] = jax.jit(
-            lambda x, f=function: jax.jvp(lambda x: f(x)[:2], (x,), (t,))
-        )(x)
+        results[policy] = jax.jit(lambda x, f=function: jax.jvp(lambda x: f(x)[:2], (x,), (t,)))(x)
     values = [result[0] for result in results.values()]
     for other in values[1:]:
         for actual, expected in zip(other, values[0], strict=True):

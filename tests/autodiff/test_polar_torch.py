@@ -29,7 +29,9 @@ def repeated(m, n, dtype="float64"):
 
 def weights(like, seed=0):
     dtype = str(like.dtype).removeprefix("torch.")
-    return torch.tensor(gaussian(*like.shape[-2:], shape=tuple(like.shape[:-2]), dtype=dtype, rng=seed))
+    return torch.tensor(
+        gaussian(*like.shape[-2:], shape=tuple(like.shape[:-2]), dtype=dtype, rng=seed)
+    )
 
 
 CASES = {
@@ -206,7 +208,10 @@ STACK = matrix(4, 3, shape=(5,))
 
 def test_vmap_equals_the_stack():
     stacked = polar(STACK)
-    for found in (torch.func.vmap(polar)(STACK), torch.func.vmap(polar, in_dims=1)(STACK.movedim(0, 1))):
+    for found in (
+        torch.func.vmap(polar)(STACK),
+        torch.func.vmap(polar, in_dims=1)(STACK.movedim(0, 1)),
+    ):
         for actual, expected in zip(found, stacked, strict=True):
             torch.testing.assert_close(actual, expected, rtol=0, atol=1e-14)
 
@@ -425,7 +430,12 @@ def test_traced_equals_eager():
     x[2] = torch.diag(torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64))[:, :3]
     eager = polar(x)
     traced = compiled(polar)(x)
-    assert eager.status.tolist() == [Status.OK, Status.RANK_DEFICIENT, Status.RANK_DEFICIENT, Status.OK]
+    assert eager.status.tolist() == [
+        Status.OK,
+        Status.RANK_DEFICIENT,
+        Status.RANK_DEFICIENT,
+        Status.OK,
+    ]
     torch.testing.assert_close(traced.status, eager.status, rtol=0, atol=0)
     for actual, expected in zip(traced[:2], eager[:2], strict=True):
         torch.testing.assert_close(actual, expected, rtol=0, atol=1e-14)

@@ -84,11 +84,8 @@ def test_no_registration_is_made_twice():
 
 
 def static_facts(**changes):
-    facts = dict(
-        library="numpy", on_gpu=False, traced=False, dtype_name="float64", long=3, short=3,
-        batch=1000,
-    )  # fmt: skip
-    return Facts(**facts | changes)
+    facts = Facts("numpy", False, True, False, "float64", long=3, short=3, batch=1000)
+    return facts._replace(**changes)
 
 
 SIZES = ((3, 3, 1000), (3, 3, 1), (1000, 500, 2), (0, 0, 0), (5, 0, 100))
@@ -175,7 +172,10 @@ def test_explain_prints_one_line_a_fact():
     lines = str(plan).splitlines()
     assert lines[0] == "polar"
     assert len(lines) == 1 + len(plan.facts)
-    assert all(key in line and value in line for (key, value), line in zip(plan.facts, lines[1:]))
+    assert all(
+        key in line and value in line
+        for (key, value), line in zip(plan.facts, lines[1:], strict=True)
+    )
     assert repr(plan) == str(plan)
     assert plan["method"] == "halley"
     assert plan["because"] == "asked for"

@@ -66,9 +66,7 @@ def polynomial(x: Any, c: tuple[float, ...]) -> Any:
 
 
 def tail_case(*c: float) -> Case:
-    return Case(
-        lambda ops, x: ops.full(ops.tail(ops.gram(x), c)), lambda x: polynomial(x, c)
-    )
+    return Case(lambda ops, x: ops.full(ops.tail(ops.gram(x), c)), lambda x: polynomial(x, c))
 
 
 CASES = {

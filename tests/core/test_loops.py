@@ -31,9 +31,7 @@ def newton_roots(targets: Any, *, limit: int, tolerance: float = 1e-6) -> Root:
     def body(state: Root) -> Root:
         moving = far(state)
         new = 0.5 * (state.value + targets / state.value)
-        return Root(
-            xp.where(moving, new, state.value), state.steps + xp.astype(moving, xp.int32)
-        )
+        return Root(xp.where(moving, new, state.value), state.steps + xp.astype(moving, xp.int32))
 
     start = Root(targets, xp.zeros_like(targets, dtype=xp.int32))
     return bounded_while(space, lambda state: xp.any(far(state)), body, start, limit=limit)
@@ -59,7 +57,9 @@ def test_all_libraries_do_what_a_plain_loop_does(backend, limit):
 def test_the_bound_is_respected_where_the_condition_never_ends(backend):
     def count(x, *, limit):
         space, (x,) = resolve("test", x)
-        return bounded_while(space, lambda s: space.xp.all(s < 1e9), lambda s: s + 1, x, limit=limit)
+        return bounded_while(
+            space, lambda s: space.xp.all(s < 1e9), lambda s: s + 1, x, limit=limit
+        )
 
     start = backend.asarray(np.zeros(1, "float32"))
     for limit in (0, 1, 7):

@@ -101,16 +101,16 @@ def test_a_number_of_threads_below_one_is_refused(threads):
 
 @pytest.mark.parametrize("threads", [1.5, "2", np.ones(2)])
 def test_threads_must_be_an_integer(threads):
-    with pytest.raises(TypeError, match="expected threads to be an integer"):
-        with options(threads=threads):
-            pytest.fail("the block ran")
+    expected = "expected threads to be an integer"
+    with pytest.raises(TypeError, match=expected), options(threads=threads):
+        pytest.fail("the block ran")
 
 
 @pytest.mark.parametrize("kernels", ["no", 0, 1, None])
 def test_kernels_must_be_true_or_false(kernels):
-    with pytest.raises(TypeError, match="expected kernels to be True or False"):
-        with options(kernels=kernels):
-            pytest.fail("the block ran")
+    expected = "expected kernels to be True or False"
+    with pytest.raises(TypeError, match=expected), options(kernels=kernels):
+        pytest.fail("the block ran")
     assert current() == DEFAULT
 
 

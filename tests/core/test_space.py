@@ -1,4 +1,4 @@
-"""Arrays resolve to one space: library, device and dtype are read, never changed behind one's back."""
+"""Arrays resolve to one space: library, device and dtype are read, and never changed unasked."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_sparse_matrices_are_refused():
     with pytest.raises(TypeError, match=r"scipy\.sparse"):
         resolve("test", sparse.eye_array(3))
     torch = load("torch").xp
-    with pytest.raises(TypeError, match="dense tensor, got one of layout torch.sparse_coo"):
+    with pytest.raises(TypeError, match=r"dense tensor, got one of layout torch\.sparse_coo"):
         resolve("test", torch.eye(3).to_sparse())
 
 

@@ -197,7 +197,7 @@ def test_a_plan_is_static_where_nothing_asks_for_values(fallback, check_finite):
     from orthola._polar.plan import Facts, plan_polar
 
     for library, on_gpu in (("cupy", True), ("torch", True), ("torch", False), ("jax", True)):
-        facts = Facts(library, on_gpu, False, "float32", 100, 100, 1)
+        facts = Facts(library, on_gpu, not on_gpu, False, "float32", 100, 100, 1)
         plan = plan_polar(
             facts, method="halley", kernels=True, lower_bound=None, cap=None, max_steps=None,
             completion="orthonormal", fallback=fallback, check_finite=check_finite,

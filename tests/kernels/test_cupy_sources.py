@@ -58,7 +58,7 @@ def test_sources_compile_to_ptx_and_machine_code(tmp_path, name, architecture):
     file = tmp_path / "kernel.cu"
     file.write_text(source)
     command = [
-        "nvcc", f"-arch={architecture}", "-cubin", "-Werror=all-warnings", "-Xptxas=-v", *options,
+        "nvcc", f"-arch={architecture}", "-ftz=true", "-cubin", "-Werror=all-warnings", "-Xptxas=-v", *options,
         str(file), "-o", str(tmp_path / "kernel.cubin"), "--keep", "--keep-dir", str(tmp_path),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -76,7 +76,11 @@ def test_sources_compile_at_run_time(name):
     source, options = SOURCES[name]
     program = ctypes.c_void_p()
     rtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
-    flags = [b"--gpu-architecture=compute_80", *(option.encode() for option in options)]
+    flags = [
+        b"--gpu-architecture=compute_80",
+        b"-ftz=true",
+        *(option.encode() for option in options),
+    ]
     code = rtc.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
     size = ctypes.c_size_t()
     rtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))

@@ -10,7 +10,16 @@ import pytest
 import orthola
 
 HEAVY = ("numba", "scipy", "cupy", "torch", "jax", "hypothesis", "matplotlib", "rich", "sklearn")
-OPTIONAL = ("cupy", "torch", "jax", "hypothesis", "matplotlib", "rich", "sklearn", "array_api_strict")
+OPTIONAL = (
+    "cupy",
+    "torch",
+    "jax",
+    "hypothesis",
+    "matplotlib",
+    "rich",
+    "sklearn",
+    "array_api_strict",
+)
 BUDGET = 60.0  # milliseconds on top of NumPy
 
 
@@ -97,9 +106,7 @@ def test_importing_costs_little_on_top_of_numpy():
 
 def test_importing_twice_gives_the_same_objects():
     assert orthola.polar is orthola.polar
-    assert python(
-        "import orthola; a = orthola.polar; from orthola import polar; assert a is polar"
-    )
+    assert python("import orthola; a = orthola.polar; from orthola import polar; assert a is polar")
 
 
 def test_unknown_names_are_attribute_errors():

@@ -35,7 +35,9 @@ FUNCTIONS = ["check", "explain", "options", "orthogonalize", "polar", "polar_qua
              "show_versions"]  # fmt: skip
 RESULTS = ["PolarQuality", "PolarResult"]
 NUMERICAL = ["orthogonalize", "polar", "polar_quality"]
-TESTING = [name for name in orthola.testing.__all__ if inspect.isfunction(getattr(orthola.testing, name))]
+TESTING = [
+    name for name in orthola.testing.__all__ if inspect.isfunction(getattr(orthola.testing, name))
+]
 EVERY_FUNCTION = [f"orthola.{name}" for name in FUNCTIONS] + [
     f"orthola.testing.{name}" for name in TESTING
 ]

@@ -44,7 +44,13 @@ def test_no_tracked_file_names_a_path_of_a_machine():
 def test_the_search_would_find_one():
     for path in ("home/someone/x", "work/main/x", "tmp/venv/bin", "root/.cache"):
         assert PATHS.search(f"at /{path}")
-    for path in ("https://example.org/work/x", "a/tmp/b", "docs/home/x", "/tmp", "benchmarks/work/x"):
+    for path in (
+        "https://example.org/work/x",
+        "a/tmp/b",
+        "docs/home/x",
+        "/tmp",
+        "benchmarks/work/x",
+    ):
         assert not PATHS.search(path)
 
 

@@ -140,7 +140,8 @@ def polar_stack(x: Any, *, threads: int | None = None) -> tuple[Any, Any, Any]:
     Parameters
     ----------
     x : cupy.ndarray (items, m, n)
-        m >= n, n from 1 to 32, not empty.
+        m >= n, n from 1 to 32, not empty. Subnormal float32 entries count as zero, because
+        CuPy compiles all its kernels so.
     threads : int or None
         Of the processor; the device has its own, so this is not used.
 

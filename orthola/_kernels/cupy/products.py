@@ -14,6 +14,7 @@ from ..._core.space import Space
 from .cholesky import inverse_factor
 from .gemm import gemm
 from .mirror import mirrored
+from .scalars import DeviceScalars
 from .symmetric import lower_product, recursion_depth
 
 __all__ = ["CupyProducts", "lower_triangle"]
@@ -28,6 +29,7 @@ class CupyProducts(Products):
 
     def __init__(self, space: Space, *, tf32: bool = False) -> None:
         super().__init__(space)
+        self.scalars = DeviceScalars(space.xp)
         self.tf32 = tf32
 
     def load(self, x: Any) -> Any:
