@@ -27,9 +27,11 @@ class PolarResult(NamedTuple):
 
 
 def _explain(a: Any, /, **options: Any) -> Explanation:
-    given, work, _, plan, transposed = _prepare(a, **options)
+    given, work, x, plan, transposed = _prepare(a, **options)
+    *batch, m, n = x.shape
+    shape = (*batch, n, m) if transposed else (*batch, m, n)
     facts = [
-        ("input", f"{given.name} {given.dtype_name} of shape {tuple(a.shape)} on {given.device}"),
+        ("input", f"{given.name} {given.dtype_name} of shape {shape} on {given.device}"),
         ("computed in", work.dtype_name + (", as its adjoint (wide)" if transposed else "")),
         ("method", plan.method),
         ("because", plan.reason),

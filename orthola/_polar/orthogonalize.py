@@ -31,13 +31,13 @@ class _Plan(NamedTuple):
 
 def _explain(a: Any, /, **options: Any) -> Explanation:
     first = a[0] if isinstance(a, (list, tuple)) and a and hasattr(a[0], "shape") else a
-    plan, _ = _prepare(first, **options)
+    plan, x = _prepare(first, **options)
     low, high = plan.schedule.interval
     form = "direct"
     if plan.segments is not None:
         form = f"Gram, formed {len(plan.segments)} times, for {plan.segments} steps"
     facts = [
-        ("input", f"{plan.given.name} {plan.given.dtype_name} of shape {tuple(first.shape)}"),
+        ("input", f"{plan.given.name} {plan.given.dtype_name} of shape {tuple(x.shape)}"),
         ("computed in", plan.work.dtype_name),
         ("schedule", f"{plan.schedule.kind}, {len(plan.schedule.coefficients)} steps"),
         ("interval", f"[{low:.4g}, {high:.4g}] for sigma/norm >= {plan.schedule.lower_bound:.3g}"),

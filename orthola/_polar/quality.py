@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._core import checks
 from .._core.linalg import adjoint, hermitian_part, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
@@ -22,6 +24,8 @@ class PolarQuality(NamedTuple):
     dual_gap: Any  # (||A||_* - Re<U, A>) / ||A||_*
 
 
+# An item with NaN or infinity gives NaN, not a warning.
+@np.errstate(all="ignore")
 def polar_quality(a: Any, u: Any, /) -> PolarQuality:
     """Measure how far `u` is from being the orthogonal polar factor of `a`.
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from .._core.dispatch import find_kernel
 from .._core.space import resolve
 from .factors import factors
@@ -20,6 +18,8 @@ __all__ = ["polar_of_tensor"]
 
 def polar_of_tensor(plan: Plan, x: Any) -> tuple[Any, ...]:
     """`factors` of a tall CPU tensor."""
+    import torch
+
     host = x.detach().resolve_conj().resolve_neg().numpy()
     space, (host,) = resolve("polar", host)
     kernel = find_kernel("polar", "numpy", facts_of(space, host))

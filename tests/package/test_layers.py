@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import orthola
+from orthola._kernels.table import KERNELS
 
 ROOT = Path(orthola.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -29,7 +30,7 @@ TEXTS = {
 OTHERS = {
     "_polar": {
         "__init__", "api", "factors", "orthogonalize", "plan", "presets", "quality", "sequences",
-        "single",
+        "shared_memory", "single",
     },
 }  # fmt: skip
 LIBRARIES = (
@@ -196,6 +197,21 @@ def test_testing_stands_alone():
     )
 
 
+def named_in_the_table() -> set[str]:
+    """Modules that the table of kernels reaches by strings."""
+    return {entry.target.partition(":")[0] for entry in KERNELS}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("orthola", *path.relative_to(ROOT).with_suffix("").parts))
+
+
+def test_what_the_table_names_is_imported_by_nobody_else():
+    known = named_in_the_table()
+    assert "orthola._kernels.numba.polar_small" in known
+    assert not wrong(lambda found: found.module in known and room_of(found.path) != "_kernels")
+
+
 def test_heavy_libraries_are_imported_at_the_top_of_lazily_reached_files_only():
     lazily_reached = {"adapters", "_kernels", "_cli"}
     assert not wrong(
@@ -203,6 +219,7 @@ def test_heavy_libraries_are_imported_at_the_top_of_lazily_reached_files_only():
             found.module.partition(".")[0] in HEAVY
             and not found.lazy
             and room_of(found.path) not in lazily_reached
+            and module_of(found.path) not in named_in_the_table()
             and found.path.name != "strategies.py"
         )
     )
