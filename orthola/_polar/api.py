@@ -245,7 +245,7 @@ def _prepare(
     plan = plan_polar(
         facts_of(work, x), method=method, kernels=current().kernels, lower_bound=lower_bound,
         cap=cap, max_steps=max_steps, completion=completion, fallback=bool(fallback),
-        check_finite=bool(check_finite) and not work.traced, degenerate=degenerate,
+        check_finite=bool(check_finite), degenerate=degenerate,
         unrolled=derivative == "unrolled",
     )  # fmt: skip
     return given, work, x, plan, transposed

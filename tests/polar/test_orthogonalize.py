@@ -20,8 +20,9 @@ from orthola.testing import (
     spectrum,
 )
 from tests.backends import Backend
-from tests.capabilities import EXACT, HALVES, on_every_backend
+from tests.capabilities import EXACT, HALVES
 from tests.isolation import assert_same_kind, to_numpy
+from tests.polar.selection import on_backends
 from tests.polar.targets import ROUNDOFF
 
 # What rounding may add to the interval: the promise of the docstring.
@@ -57,10 +58,17 @@ def overshoot(a, result, rule):
     return max(after[0] - max(high, rule.image(0.0)[1]), low - lowest)
 
 
-@on_every_backend("orthogonalize")
+@on_backends(
+    "orthogonalize",
+    compiled=(
+        "float32",
+        "complex128",
+        "bfloat16",
+    ),
+)
 def test_singular_values_go_into_the_interval(backend: Backend, dtype):
     rule = schedule("polar-express", steps=5, lower_bound=1e-3)
-    for shape in SHAPES:
+    for shape in SHAPES[1:2] if backend.name.startswith("jax") else SHAPES:
         a = backend.asarray(graded(*shape, dtype=dtype), dtype)
         result = backend.call(orthogonalize, a)
         assert_same_kind(result, a, shape=shape)
@@ -131,7 +139,7 @@ def test_gram_and_direct_forms_are_the_same_map(dtype):
         assert relative_error(gram, direct) <= min(bound, 0.1)
 
 
-@on_every_backend("orthogonalize", dtypes=("float64", "float32", "complex64"))
+@on_backends("orthogonalize", dtypes=("float64", "float32", "complex64"), compiled=("complex64",))
 def test_singular_vectors_are_kept_and_values_are_those_of_the_schedule(backend: Backend, dtype):
     values = np.array([1.0, 0.5, 0.1, 0.02, 0.003])
     rule = schedule("polar-express", steps=5, lower_bound=1e-3)
@@ -144,9 +152,10 @@ def test_singular_vectors_are_kept_and_values_are_those_of_the_schedule(backend:
         assert relative_error(found, (u * mapped) @ v.conj().T) <= ALLOWANCE[dtype]
 
 
-@on_every_backend("orthogonalize", dtypes=("float32", "complex64", "float16"))
+@on_backends("orthogonalize", dtypes=("float32", "complex64", "float16"), compiled=("float32",))
 def test_stacks_empty_and_single_entries(backend: Backend, dtype):
-    for shape in ((0, 3), (3, 0), (0, 0), (0, 4, 3), (2, 0, 3)):
+    jax = backend.name.startswith("jax")  # a second of compilation for each shape
+    for shape in ((2, 0, 3),) if jax else ((0, 3), (3, 0), (0, 0), (0, 4, 3), (2, 0, 3)):
         a = backend.asarray(np.zeros(shape), dtype)
         assert_same_kind(backend.call(orthogonalize, a), a, shape=shape)
     stack = np.stack([graded(6, 4, seed=i) for i in range(4)]).reshape(2, 2, 6, 4)
@@ -172,7 +181,7 @@ def test_integers_and_nested_lists():
     assert expected.dtype == np.float64
 
 
-@on_every_backend("orthogonalize", dtypes=("float32", "complex64", "float16"))
+@on_backends("orthogonalize", dtypes=("float32", "complex64", "float16"), compiled=("float32",))
 def test_zero_stays_zero_and_nan_stays_at_home(backend: Backend, dtype):
     stack = np.stack([graded(5, 3, seed=i) for i in range(4)])
     clean = stack.copy()
@@ -186,7 +195,14 @@ def test_zero_stays_zero_and_nan_stays_at_home(backend: Backend, dtype):
     assert np.all(np.isnan(result[2:]))
 
 
-@on_every_backend("orthogonalize", dtypes=("float64", "float32", "float16", "bfloat16"))
+@on_backends(
+    "orthogonalize",
+    dtypes=("float64", "float32", "float16", "bfloat16"),
+    compiled=(
+        "float64",
+        "bfloat16",
+    ),
+)
 def test_scale_bitwise(backend: Backend, dtype):
     a = graded(6, 4, condition=4.0)
     exponents = {"float64": (-900, -1, 900), "float16": (-3, 8)}.get(dtype, (-80, 3, 90))
@@ -225,7 +241,7 @@ def test_gaussian_hides(dtype):
     # spectra only; Gaussian test matrices never show it.
     torch = pytest.importorskip("torch")
     for condition in (1e5, 1e8):
-        a = torch.tensor(graded(256, 64, condition=condition)).to(getattr(torch, dtype))
+        a = torch.tensor(graded(192, 64, condition=condition)).to(getattr(torch, dtype))
         for gram in (False, True, "auto"):
             for steps in (5, 8):
                 result = to_numpy(orthogonalize(a, gram=gram, steps=steps))
@@ -248,7 +264,7 @@ def test_compute_dtype(dtype):
     assert 1e-4 < relative_error(brain.numpy(), exact) <= ALLOWANCE["bfloat16"]
 
 
-@on_every_backend("orthogonalize", dtypes=("float32", "complex64"))
+@on_backends("orthogonalize", dtypes=("float32", "complex64"), compiled=("float32",))
 def test_padding_sequence(backend: Backend, dtype):
     # One short side, wide and tall, long ones of every size, a stack and an empty one among them.
     shapes = [(9, 4), (4, 10), (30, 4), (4, 4), (4, 31), (2, 8, 4), (0, 4), (11, 4), (7, 7)]

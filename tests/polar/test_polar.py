@@ -22,6 +22,7 @@ from orthola.testing import (
 from tests.backends import Backend
 from tests.capabilities import EXACT, HALVES, on_every_backend
 from tests.isolation import assert_same_kind, to_numpy
+from tests.polar.selection import on_backends
 from tests.polar.targets import ROUNDOFF, targets
 
 METHODS = ("svd", "newton", "newton-schulz", "halley", "qr-halley")
@@ -36,7 +37,7 @@ def compiles(backend):
 
 
 def methods(backend):
-    """All of them where they are cheap to try."""
+    """All of them where they are cheap to try, the most used ones elsewhere."""
     return ("auto", "halley") if compiles(backend) else ("auto", *METHODS)
 
 
@@ -78,7 +79,7 @@ def assert_bitwise_hermitian(h):
 
 @on_every_backend("polar")
 def test_factors_have_the_promised_shape_kind_and_accuracy(backend: Backend, dtype):
-    for shape in SHAPES:
+    for shape in SHAPES[1:2] if backend.jitted else SHAPES:
         a = backend.asarray(matrix(*shape, dtype=dtype), dtype)
         right, left = (backend.call(polar, a, side=side) for side in ("right", "left"))
         assert_factors(a, right)
@@ -97,7 +98,7 @@ def test_single_rows_columns_and_numbers(backend: Backend, dtype):
     np.testing.assert_array_equal(to_numpy(polar(backend.asarray([[-2.0]], dtype)).unitary), [[-1]])
 
 
-@on_every_backend("polar", dtypes=("float32", "complex128"))
+@on_backends("polar", dtypes=("float32", "complex128"), compiled=("complex128",))
 def test_stacks_of_stacks(backend: Backend, dtype):
     for shape in ((2, 4, 5, 3),) if compiles(backend) else ((2, 4, 5, 3), (2, 4, 3, 5)):
         a = backend.asarray(matrix(*shape, dtype=dtype), dtype)
@@ -106,7 +107,7 @@ def test_stacks_of_stacks(backend: Backend, dtype):
         assert np.all(to_numpy(result.status) == Status.OK)
 
 
-@on_every_backend("polar", dtypes=("float32", "complex64"))
+@on_backends("polar", dtypes=("float32", "complex64"), compiled=("float32",))
 def test_gram_takes_tall_and_wide_single_precision(backend: Backend, dtype):
     if backend.name in SINGLE_ONLY:
         pytest.skip("this device has no double precision for the Gram matrix")
@@ -115,7 +116,7 @@ def test_gram_takes_tall_and_wide_single_precision(backend: Backend, dtype):
         assert_factors(a, backend.call(polar, a, method="gram"), method="gram")
 
 
-@on_every_backend("polar", dtypes=("float32", "complex64"))
+@on_backends("polar", dtypes=("float32", "complex64"), compiled=("float32",))
 def test_empty_matrices_and_stacks(backend: Backend, dtype):
     for shape in ((0, 2), (2, 0), (0, 0), (4, 0, 3), (4, 3, 0), (0, 3, 3), (2, 0, 3, 2), (0, 0, 0)):
         a = backend.asarray(np.zeros(shape), dtype)
@@ -152,7 +153,7 @@ def test_half_precision_is_computed_in_single_and_rounded_once(backend: Backend,
     assert int(to_numpy(result.status)) == int(to_numpy(single.status)) == Status.OK
 
 
-@on_every_backend("polar", dtypes=("float32", "complex64"))
+@on_backends("polar", dtypes=("float32", "complex64"), compiled=("float32",))
 def test_compute_dtype_sets_the_precision_of_the_work(backend: Backend, dtype):
     if backend.name in SINGLE_ONLY:
         pytest.skip("this device has no double precision")
@@ -184,9 +185,9 @@ def test_numpy_subclasses_are_read_as_arrays(tmp_path):
     np.testing.assert_array_equal(result.unitary, polar(plain).unitary)
 
 
-@on_every_backend("polar", dtypes=("float32", "complex128"))
+@on_backends("polar", dtypes=("float32", "complex128"), compiled=("float32",))
 def test_input_is_never_written(backend: Backend, dtype):
-    for shape in SHAPES:
+    for shape in SHAPES[1:2] if compiles(backend) else SHAPES:
         a = backend.asarray(matrix(*shape, dtype=dtype), dtype)
         kept = to_numpy(a).copy()
         for method in ("auto",) if compiles(backend) else ("auto", *METHODS):
@@ -233,9 +234,9 @@ def test_hermitian_factor_is_bitwise_hermitian(shape, dtype):
             assert_bitwise_hermitian(polar(a, side=side, method=method).hermitian)
 
 
-@on_every_backend("polar", dtypes=("float64", "complex128"))
+@on_backends("polar", dtypes=("float64", "complex128"), compiled=("complex128",))
 def test_both_hermitian_factors_have_the_singular_values(backend: Backend, dtype):
-    a = matrix(5, 3, dtype=dtype)
+    a = matrix(5, 3, dtype=dtype)  # the shape and dtypes that were compiled above
     right, left = (
         np.linalg.eigvalsh(
             to_numpy(backend.call(polar, backend.asarray(a, dtype), side=side).hermitian)
@@ -297,7 +298,7 @@ def assert_mixed(stack, codes, result, dtype):
     assert not np.any(h[1])
 
 
-@on_every_backend("polar", dtypes=("float32", "complex128"))
+@on_backends("polar", dtypes=("float32", "complex128"), compiled=("float32",))
 def test_status_of_every_item_and_its_neighbours(backend: Backend, dtype):
     stack, codes = mixed_stack(5, 3, dtype)
     odd = (codes == Status.NONFINITE) | ~stack.any(axis=(1, 2))
@@ -315,21 +316,21 @@ def test_status_of_every_item_and_its_neighbours(backend: Backend, dtype):
             np.testing.assert_array_equal(to_numpy(with_bad)[~odd], to_numpy(without)[~odd])
 
 
-@on_every_backend("polar", dtypes=("float32", "complex128"))
+@on_backends("polar", dtypes=("float32", "complex128"), compiled=("complex128",))
 def test_status_of_wide_and_square_items(backend: Backend, dtype):
     for m, n in ((3, 5), (3, 3)):
         stack, codes = mixed_stack(m, n, dtype)
         a = backend.asarray(stack, dtype)
-        for method in methods(backend)[: 1 if m == n else 2]:
+        for method in methods(backend)[: 1 if compiles(backend) else None]:
             result = backend.call(polar, a, method=method, check_finite=False)
             assert_mixed(stack, codes, result, dtype)
 
 
-@on_every_backend("polar", dtypes=("float32", "complex128"))
+@on_backends("polar", dtypes=("float32", "complex128"), compiled=("float32",))
 def test_batch_equals_loop(backend: Backend, dtype):
     stack, codes = mixed_stack(5, 3, dtype)
     a = backend.asarray(stack, dtype)
-    for method in methods(backend):
+    for method in methods(backend)[: 1 if backend.jitted else None]:
         u, h, status = (
             to_numpy(x) for x in backend.call(polar, a, method=method, check_finite=False)
         )
@@ -345,7 +346,7 @@ def test_batch_equals_loop(backend: Backend, dtype):
             assert relative_error(h[i], to_numpy(alone.hermitian)) <= 4 * bound
 
 
-@on_every_backend("polar", dtypes=("float32", "float64"))
+@on_backends("polar", dtypes=("float32", "float64"), compiled=("float32",))
 def test_large_stack_of_small_matrices(backend: Backend, dtype):
     stack = gaussian(3, 3, shape=(50, 2), rng=5)
     stack[7, 1] = 0.0
@@ -373,9 +374,9 @@ def test_nonfinite_input_raises_where_values_can_be_seen(backend: Backend):
         polar(a[0, ...], method=method)
 
 
-@on_every_backend("polar", dtypes=("float64", "complex128"))
+@on_backends("polar", dtypes=("float64", "complex128"), compiled=("float64",))
 def test_completion_none_gives_the_partial_isometry(backend: Backend, dtype):
-    for m, n in ((6, 4), (4, 6), (4, 4)):
+    for m, n in ((6, 4),) if compiles(backend) else ((6, 4), (4, 6), (4, 4)):
         values = np.array([3.0, 2.0, 0.0, 0.0])
         stack = from_spectrum(m, n, values, shape=(2,), dtype=dtype, rng=6)
         stack = np.concatenate([stack, np.zeros((1, m, n)), gaussian(m, n, rng=7)[None]])
