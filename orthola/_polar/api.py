@@ -125,10 +125,12 @@ def polar(
     Notes
     -----
     **Accuracy**, with u the unit roundoff (1.1e-16 or 6e-8), observed on graded, clustered and
-    rank-deficient spectra of any condition: ||U^H U - I||_2 <= 10 u sqrt(n), ||A - U H||_F <=
-    (10 u sqrt(n) + 60 u) ||A||_F for the iterations, 10 n u for the SVD; H has no eigenvalue below
-    -n u ||A||_2. The forward error of U itself is O(u sigma_1/sigma_n): that is the conditioning
-    of the problem. Backward stability of ``"halley"`` with capped weights is observed, not proved.
+    rank-deficient spectra of any condition: ||U^H U - I||_2 <= 10 u sqrt(n) and ||A - U H||_F <=
+    (10 sqrt(n) + 60) u ||A||_F for the iterations (110 u ||A||_F below order 6), 10 n u and
+    (10 n + 100) u ||A||_F for the SVD and where it had to step in; H has no eigenvalue below
+    -(n + 4) u ||A||_2. The forward error of U itself is O(u sigma_1/sigma_n): that is the
+    conditioning of the problem. Backward stability of ``"halley"`` with capped weights is
+    observed, not proved.
 
     **Scale**: U(2^k A) = U(A) and H(2^k A) = 2^k H(A) bitwise while no entry leaves the normal
     range.
