@@ -128,7 +128,7 @@ def polar(
     rank-deficient spectra of any condition: ||U^H U - I||_2 <= 10 u sqrt(n) and ||A - U H||_F <=
     (10 sqrt(n) + 60) u ||A||_F for the iterations (110 u ||A||_F below order 6), 10 n u and
     (10 n + 100) u ||A||_F for the SVD and where it had to step in; H has no eigenvalue below
-    -(n + 4) u ||A||_2. The forward error of U itself is O(u sigma_1/sigma_n): that is the
+    -max(n, 6) u ||A||_2. The forward error of U itself is O(u sigma_1/sigma_n): that is the
     conditioning of the problem. Backward stability of ``"halley"`` with capped weights is
     observed, not proved.
 

@@ -14,8 +14,7 @@ SVD_C = 10.0  # of n u
 # matrix is lost whatever its order.
 SVD_DEFLATION = 100.0
 SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL = 1.5e-6, 4e-6
-# Storing a 2 x 2 matrix rounds its smallest eigenvalue by that much.
-PSD_C = 4.0
+PSD_SMALLEST = 6  # n u from here on: entries are rounded whatever the order
 
 ROUNDOFF = {
     "float16": 2.0**-11,
@@ -47,7 +46,7 @@ def targets(dtype: object, n: int, *, method: str = "svd") -> Targets:
             single.psd_violation + u * n**0.5,
         )
     u = ROUNDOFF[name]
-    psd = (n + PSD_C) * u
+    psd = max(n, PSD_SMALLEST) * u
     if name in ("float32", "complex64"):
         return Targets(SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL, psd)
     iteration = ITERATION_C * u * n**0.5

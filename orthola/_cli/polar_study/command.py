@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("orthola-study"), metavar="DIR",
         help="where the files go; default: ./orthola-study")  # fmt: skip
     add("--repeats", type=int, default=3, metavar="N", help="timed runs of each point; default: 3")
-    add("--threads", type=int, metavar="N", help="BLAS threads; default: the library's own")
+    add("--threads", type=int, default=1, metavar="N", help="BLAS threads; default 1")
     add("--quick", action="store_true", help="one small matrix, one timed run: a first look")
     add("--no-figures", action="store_true", help="tables and JSON only")
 
