@@ -214,8 +214,8 @@ def test_singular_matrices_are_completed_and_reported(method, dtype):
                 # sqrt(n) u, and a Gram matrix in the same precision cannot see it.
                 bounds = bounds._replace(orthogonality=SVD_C * n * ROUNDOFF[dtype])
             alone = polar(a, method=method)
-            stack = polar(np.stack([a] * 40), method=method)  # small ones in the kernel
-            inside = (stack.unitary[7], stack.hermitian[7], stack.status[7])
+            stack = polar(np.stack([a] * (40 if method == "auto" else 2)), method=method)
+            inside = tuple(x[1] for x in stack)
             for result in (alone, inside):
                 assert not failures(a, result, bounds, f"{name} {m} {n}")
             assert alone.status == Status.RANK_DEFICIENT, f"{name} {m} {n}"
