@@ -39,6 +39,7 @@ class Routines(NamedTuple):
     trmm: Any
     trmv: Any
     axpy: Any
+    dot: Any
     potrf: Any
     potri: Any
     potrs: Any
@@ -57,7 +58,10 @@ def routines(dtype: np.dtype[Any]) -> Routines:
 
     is_complex = dtype.kind == "c"
     names = ("herk", "hemm", "hemv") if is_complex else ("syrk", "symm", "symv")
-    blas = get_blas_funcs((*names, "gemm", "trsm", "trmm", "trmv", "axpy"), dtype=dtype)
+    blas = get_blas_funcs(
+        (*names, "gemm", "trsm", "trmm", "trmv", "axpy", "dotc" if is_complex else "dot"),
+        dtype=dtype,
+    )
     lapack = get_lapack_funcs(
         ("potrf", "potri", "potrs", "getrf", "getri", "trtri", "gesdd", "gesdd_lwork"), dtype=dtype
     )
@@ -393,8 +397,10 @@ def _diagonal_ratio(factor: Any) -> float:
 
 
 def _square_sum(x: Any) -> float:
+    # SciPy's BLAS, as everywhere here: NumPy's own threads would spin beside it.
+    fn = routines(x.dtype)
     flat = x.ravel(order="K")
-    return float(np.vdot(flat, flat).real)
+    return float(np.real(fn.dot(flat, flat)))
 
 
 @lru_cache(maxsize=64)
