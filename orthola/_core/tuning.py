@@ -1,7 +1,7 @@
-"""Measured crossovers between methods.
+"""Crossovers between methods.
 
-The numbers are written by ``python benchmarks/tune_polar.py``, which prints the ratios behind
-them; see ``benchmarks/results/``.
+Set by hand from separate timings, not yet from a run of ``python benchmarks/tune_polar.py``. Its
+first short run, ``benchmarks/results/tuning.json``, disagrees with some of them.
 """
 
 from __future__ import annotations
