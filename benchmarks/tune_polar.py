@@ -21,14 +21,20 @@ from typing import Any
 import numpy as np
 
 import orthola
+from orthola._core import tuning
+from orthola.testing import from_spectrum
 
 Case = tuple[Any, np.ndarray, dict[str, Any], dict[str, Any]]  # size, input, old and new options
 
 SQUARE = (32, 48, 64, 96, 128, 160, 192, 256, 384, 512)
-TALL = ((64, 16), (128, 32), (256, 64), (512, 128), (1024, 256))
-ASPECTS = (1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
-STACK_ITEMS = (2, 4, 8, 16, 32, 64)
-STACK_ORDERS = (3, 8, 16, 24, 32)
+TALL_ORDERS = (16, 32, 48, 64, 96, 128, 256)
+ORDERS = (64, 128, 256, 512)
+ASPECTS = (1.25, 1.5, 2.0, 3.0, 4.0, 8.0)
+GRAM_ORDERS = (16, 32, 64, 128, 256)
+GRAM_ASPECTS = (2.0, 4.0, 8.0, 16.0, 32.0)
+CONDITIONS = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
+STACK_ITEMS = (1, 2, 4, 8, 16)
+STACK_ORDERS = (3, 8, 16, 32)
 
 
 def median_ratio(first: Callable[[], Any], second: Callable[[], Any], *, seconds: float) -> float:
@@ -63,6 +69,20 @@ def checked(a: np.ndarray, **options: Any) -> Callable[[], Any]:
     return lambda: orthola.polar(a, **options)
 
 
+def graded(n: int, condition: float) -> np.ndarray:
+    """Singular values from 1 down to 1/condition, geometrically."""
+    return from_spectrum(n, n, np.geomspace(1.0, 1.0 / condition, n), rng=1)
+
+
+def approximate(a: np.ndarray, **options: Any) -> Callable[[], Any]:
+    """A call of `orthogonalize` whose result has been verified once."""
+    sigma = np.linalg.svd(orthola.orthogonalize(a, **options), compute_uv=False)
+    low, high = orthola.schedule("polar-express", steps=5, lower_bound=1e-3).interval
+    assert sigma[0] < high + 1e-3
+    assert sigma[-1] > low - 1e-3
+    return lambda: orthola.orthogonalize(a, **options)
+
+
 def first_win(rows: list[dict[str, Any]]) -> Any:
     """Smallest size from which on every measured ratio is above 1; None if there is none."""
     best = None
@@ -73,8 +93,15 @@ def first_win(rows: list[dict[str, Any]]) -> Any:
     return best
 
 
+def without_limits() -> None:
+    """Have stacks of any size run in the kernel, so that it can be timed where it loses."""
+    of = tuning.polar_limits
+    tuning.polar_limits = lambda name: of(name)._replace(stack_items=1, stack_order=256)
+
+
 def measure(seconds: float) -> dict[str, Any]:
     """All tables, by name and dtype."""
+    without_limits()
     rng = np.random.default_rng(0)
     tables: dict[str, Any] = {}
     for dtype in ("float64", "float32"):
@@ -82,10 +109,12 @@ def measure(seconds: float) -> dict[str, Any]:
         def gaussian(*shape: int, dtype: str = dtype) -> np.ndarray:
             return rng.standard_normal(shape).astype(dtype)
 
-        def duel(name: str, cases: list[Case], dtype: str = dtype) -> None:
+        def duel(
+            name: str, cases: list[Case], dtype: str = dtype, run: Callable[..., Any] = checked
+        ) -> None:
             rows = []
             for size, a, old, new in cases:
-                ratio = median_ratio(checked(a, **old), checked(a, **new), seconds=seconds)
+                ratio = median_ratio(run(a, **old), run(a, **new), seconds=seconds)
                 rows.append({"size": size, "ratio": round(ratio, 3)})
                 print(f"{name:34} {dtype:8} {size!s:12} {ratio:6.2f}", flush=True)
             tables[f"{name}, {dtype}"] = {"rows": rows, "wins_from": first_win(rows)}
@@ -95,29 +124,39 @@ def measure(seconds: float) -> dict[str, Any]:
             "square: svd / halley",
             [(n, gaussian(n, n), svd, {"method": "halley"}) for n in SQUARE],
         )
-        duel(
-            "aspect 4: svd / newton",
-            [(n, gaussian(m, n), svd, {"method": "newton"}) for m, n in TALL],
-        )
-        duel(
-            "aspect, order 256: halley / newton",
-            [
-                (q, gaussian(int(256 * q), 256), {"method": "halley"}, {"method": "newton"})
-                for q in ASPECTS
-            ],
-        )
+        for n in (256, 512, 1024):
+            duel(
+                f"condition, order {n}: svd / halley",
+                [(k, graded(n, k).astype(dtype), svd, {"method": "halley"}) for k in CONDITIONS],
+            )
+        halley, newton, gram = ({"method": name} for name in ("halley", "newton", "gram"))
+        for aspect in (2, 4, 16):
+            duel(
+                f"aspect {aspect}: svd / newton",
+                [(n, gaussian(aspect * n, n), svd, newton) for n in TALL_ORDERS],
+            )
+        for n in ORDERS:
+            duel(
+                f"order {n}: halley / newton",
+                [(q, gaussian(int(q * n), n), halley, newton) for q in ASPECTS],
+            )
         if dtype == "float32":
+            for n in GRAM_ORDERS:
+                best = newton if n >= 64 else svd
+                duel(
+                    f"order {n}: {best['method']} / gram",
+                    [(q, gaussian(int(q * n), n), best, gram) for q in GRAM_ASPECTS],
+                )
+        for n in ORDERS:
             duel(
-                "aspect 4: newton / gram",
-                [(n, gaussian(m, n), {"method": "newton"}, {"method": "gram"}) for m, n in TALL],
+                f"orthogonalize, order {n}: direct / gram",
+                [(q, gaussian(int(q * n), n), {"gram": False}, {"gram": True}) for q in ASPECTS],
+                run=approximate,
             )
-            duel(
-                "aspect, order 256: halley / gram",
-                [
-                    (q, gaussian(int(256 * q), 256), {"method": "halley"}, {"method": "gram"})
-                    for q in ASPECTS
-                ],
-            )
+        duel(
+            "16 items: svd / kernel",
+            [(n, gaussian(16, n, n), svd, {"method": "auto"}) for n in (48, 64, 96, 128)],
+        )
         for order in STACK_ORDERS:
             duel(
                 f"stack of {order}x{order}: svd / kernel",

@@ -21,7 +21,7 @@ from .triangular_inverse import inverse_of_lower
 
 __all__ = ["BlasProducts", "lean_svd", "lower_cholesky", "routines", "solve_lower_adjoint"]
 
-_POWER_STEPS, _INVERSE_STEPS = 6, 8
+_POWER_STEPS, _INVERSE_STEPS, _SQUARED_STEPS = 6, 8, 4
 _ABOVE_NOISE = 16.0
 _ROWS = 512  # rows widened to double precision at a time
 _ONE_PASS = 5.0  # condition up to which one pass of CholeskyQR is orthonormal to rounding
@@ -35,6 +35,7 @@ class Routines(NamedTuple):
     symmetric: Any
     symmetric_vector: Any
     gemm: Any
+    gemv: Any
     trsm: Any
     trmm: Any
     trmv: Any
@@ -45,6 +46,7 @@ class Routines(NamedTuple):
     potrs: Any
     getrf: Any
     getri: Any
+    getrs: Any
     trtri: Any
     gesdd: Any
     gesdd_lwork: Any
@@ -59,11 +61,12 @@ def routines(dtype: np.dtype[Any]) -> Routines:
     is_complex = dtype.kind == "c"
     names = ("herk", "hemm", "hemv") if is_complex else ("syrk", "symm", "symv")
     blas = get_blas_funcs(
-        (*names, "gemm", "trsm", "trmm", "trmv", "axpy", "dotc" if is_complex else "dot"),
+        (*names, "gemm", "gemv", "trsm", "trmm", "trmv", "axpy", "dotc" if is_complex else "dot"),
         dtype=dtype,
     )
     lapack = get_lapack_funcs(
-        ("potrf", "potri", "potrs", "getrf", "getri", "trtri", "gesdd", "gesdd_lwork"), dtype=dtype
+        ("potrf", "potri", "potrs", "getrf", "getri", "getrs", "trtri", "gesdd", "gesdd_lwork"),
+        dtype=dtype,
     )
     return Routines._make((*blas, *lapack, is_complex))
 
@@ -135,6 +138,14 @@ class BlasProducts(Products):
         np.einsum("ii->i", g)[...] += 1.0
         return g
 
+    def measured_deviation(self, x: Any) -> Any:
+        if self.space.eps < 1e-10:
+            return self.deviation(self.gram(x))
+        double = BlasProducts(self.space.with_dtype("complex128" if self.fn.complex else "float64"))
+        out = self._other_triangle(x.shape[1], x.dtype)
+        out[...] = double.deviation(double.gram_of_single(x))
+        return out
+
     def norm(self, g: Any) -> Any:
         total = 2.0 * _square_sum(g) - _square_sum(np.einsum("ii->i", g))
         return np.float64(math.sqrt(total))
@@ -149,11 +160,16 @@ class BlasProducts(Products):
         x *= float(factor)
         return x
 
-    def spectrum_ends(self, g: Any) -> tuple[Any, Any, Any]:
-        """As in `Products`; the smallest by inverse iteration with a Cholesky factor of G."""
+    def spectrum_ends(self, x: Any, g: Any) -> tuple[Any, Any, Any]:
+        """As in `Products`; the smallest by inverse iteration with a Cholesky factor of G.
+
+        In single precision G loses it below 1e-2: there square X itself is factored.
+        """
         _, top = self.dominant(self.times_vector, g, start_vector(self.space, g), _POWER_STEPS)
-        if self.space.eps > 1e-10:  # the noise of a single-precision Gram matrix hides the rest
-            return top, np.float64(0.0), False
+        if self.space.eps > 1e-10 and x.shape[0] == x.shape[1]:
+            smallest = self._smallest_singular_value(x)
+            noise = 2.0 * self.space.eps * x.shape[0] ** 0.5  # of the factors, as observed
+            return top, np.float64(smallest**2), bool(smallest > noise)
         n, noise = g.shape[0], 4.0 * g.shape[0] * self.space.eps
         z = self._other_triangle(n, g.dtype, g)
         z[...] = g
@@ -169,6 +185,25 @@ class BlasProducts(Products):
             v /= size
         bottom = np.float64(1.0 / size - noise)
         return top, bottom, bool(bottom > _ABOVE_NOISE * noise)
+
+    def _smallest_singular_value(self, x: Any) -> float:
+        """Of square X, from above; 0 where a factor is singular."""
+        y = self._other_tall(x)
+        y[...] = x
+        factor, pivots, info = self.fn.getrf(y, overwrite_a=1)
+        if info:
+            return 0.0
+        v, flag = np.array(start_vector(self.space, x)[:, 0]), 2 if self.fn.complex else 1
+        size = 0.0
+        for _ in range(_SQUARED_STEPS):
+            v, _ = self.fn.getrs(factor, pivots, v, trans=flag, overwrite_b=1)
+            v /= float(np.linalg.norm(v))  # the square of the norm may be out of range
+            v, _ = self.fn.getrs(factor, pivots, v, overwrite_b=1)
+            size = float(np.linalg.norm(v))  # of n numbers: NumPy's threads stay asleep
+            if not 0.0 < size < math.inf:
+                return 0.0
+            v /= size
+        return 1.0 / size
 
     def dominant(
         self, times: Callable[[Any, Any], Any], s: Any, v: Any, steps: int
@@ -236,14 +271,33 @@ class BlasProducts(Products):
         )
 
     def hermitian_product(self, u: Any, x: Any) -> Any:
+        w = self._cross(u, x)
+        return self._symmetrised(w) if w.flags.f_contiguous else self._symmetrised(w.T).T
+
+    def hermitian_and_skew(self, u: Any, x: Any) -> tuple[Any, Any]:
+        w = self._cross(u, x)
+        v = w if w.flags.f_contiguous else w.T
+        skew = np.float64(0.5 * self._asymmetry(v))
+        return (self._symmetrised(v) if v is w else self._symmetrised(v).T), skew
+
+    def _cross(self, u: Any, x: Any) -> Any:
+        """U^H X."""
         adjoint_flag = 2 if self.fn.complex else 1
         if u.flags.f_contiguous:  # a C-ordered X is handed over as its transpose, not copied
             if x.flags.f_contiguous:
-                return self._symmetrised(self.fn.gemm(1.0, u, x, trans_a=adjoint_flag))
-            h = self.fn.gemm(1.0, u, x.T, trans_a=adjoint_flag, trans_b=1)
-            return self._symmetrised(h)
-        # (U^H X)^T = X^T conj(U)
-        return self._symmetrised(self.fn.gemm(1.0, x.T, u.T, trans_b=adjoint_flag)).T
+                return self.fn.gemm(1.0, u, x, trans_a=adjoint_flag)
+            return self.fn.gemm(1.0, u, x.T, trans_a=adjoint_flag, trans_b=1)
+        return self.fn.gemm(1.0, x.T, u.T, trans_b=adjoint_flag).T  # X^T conj(U)
+
+    def _asymmetry(self, w: Any) -> float:
+        """||W - W^H||_F, panel by panel."""
+        total = 0.0
+        for j in range(0, w.shape[0], _PANEL):
+            k = min(j + _PANEL, w.shape[0])
+            below, right = w[j:, j:k], w[j:k, j:].T
+            gap = below - (right.conj() if self.fn.complex else right)
+            total += 2.0 * _square_sum(gap) - _square_sum(gap[: k - j])
+        return math.sqrt(total) if total >= 0 else math.nan
 
     def _symmetrised(self, h: Any) -> Any:
         """(H + H^H)/2 in place, panel by panel."""
@@ -307,13 +361,17 @@ class BlasProducts(Products):
         """X^H X in this double precision for single-precision X, widened panel by panel."""
         m, n = x.shape
         g = np.zeros((n, n), self.space.dtype, order="F")
-        panel = np.empty((min(m, _ROWS), n), self.space.dtype)
+        by_column = x.flags.f_contiguous
+        trans = 2 if self.fn.complex else 1
+        panel = np.empty((min(m, _ROWS), n), self.space.dtype, order="F" if by_column else "C")
         for i in range(0, m, _ROWS):
             rows = panel[: min(_ROWS, m - i)]
             rows[...] = x[i : i + _ROWS]
-            # The C-ordered panel is the Fortran-ordered transpose: X^H X = conj(X^T conj(X)).
-            g = self.fn.rank_k(1.0, rows.T, beta=1.0, c=g, lower=1, overwrite_c=1)
-        return g.conj() if self.fn.complex else g
+            if by_column:
+                g = self.fn.rank_k(1.0, rows, trans=trans, beta=1.0, c=g, lower=1, overwrite_c=1)
+            else:  # the panel is the transpose in BLAS order: X^H X = conj(X^T conj(X))
+                g = self.fn.rank_k(1.0, rows.T, beta=1.0, c=g, lower=1, overwrite_c=1)
+        return g.conj() if self.fn.complex and not by_column else g
 
     def product_with_single(self, x: Any, m: Any) -> Any:
         """X M with sums in this double precision, rounded once to the precision of X."""
@@ -342,14 +400,13 @@ class BlasProducts(Products):
         return x
 
     def spectral_norm(self, x: Any, steps: int) -> Any:
-        v = np.array(start_vector(self.space, x)[:, 0])
+        v, flag = np.array(start_vector(self.space, x)[:, 0]), 2 if self.fn.complex else 1
         size: Any = 0.0
         for _ in range(steps):
             # Normalised after each product: the square of the norm may be out of range.
-            v = (x @ v).conj()
+            v = self.fn.gemv(1.0, x, v)
             v /= np.linalg.norm(v)
-            v = v @ x
-            v = v.conj() if self.fn.complex else v
+            v = self.fn.gemv(1.0, x, v, trans=flag)
             size = np.linalg.norm(v)
             v /= size
         return np.float64(size)

@@ -152,6 +152,19 @@ class Products:
         """I - G."""
         return self.identity(g) - g
 
+    def measured_deviation(self, x: Any) -> Any:
+        """I - X^H X for the last correction, which cannot be better than this is known.
+
+        Single precision is summed in double where that is cheap. Sums of many equal terms, as in
+        Hadamard or constant matrices, all round the same way: they would leave a defect of 1e-5.
+        """
+        if self.space.eps < 1e-10 or self.space.on_gpu or not self.space.has_double:
+            return self.deviation(self.gram(x))
+        xp = self.xp
+        wide = self.space.with_dtype("complex128" if self.space.is_complex else "float64")
+        y = xp.astype(x, wide.dtype)
+        return xp.astype(Products(wide).deviation(adjoint(xp, y) @ y), x.dtype)
+
     def norm(self, g: Any) -> Any:
         """Frobenius norm per item."""
         return self.xp.sqrt(sums_of_squares(self.xp, g))
@@ -160,10 +173,10 @@ class Products:
         """X times a real scalar per item."""
         return x * wide(factor)
 
-    def spectrum_ends(self, g: Any) -> tuple[Any, Any, Any]:
-        """Estimates from inside of the largest and smallest eigenvalue of G, per item.
+    def spectrum_ends(self, x: Any, g: Any) -> tuple[Any, Any, Any]:
+        """Estimates from inside of the largest and smallest eigenvalue of G = X^H X, per item.
 
-        Also whether the smallest one is above the noise of G; this version does not look for it.
+        Also whether the smallest one is above the noise; this version does not look for it.
         """
         _, top = self.dominant(self.times_vector, g, start_vector(self.space, g), _POWER_STEPS)
         return top, self.xp.zeros_like(top), self.xp.zeros_like(top, dtype=self.xp.bool)
@@ -215,7 +228,13 @@ class Products:
 
     def hermitian_product(self, u: Any, x: Any) -> Any:
         """sym(U^H X), bitwise Hermitian."""
-        return hermitian_part(self.xp, adjoint(self.xp, u) @ x)
+        return self.hermitian_and_skew(u, x)[0]
+
+    def hermitian_and_skew(self, u: Any, x: Any) -> tuple[Any, Any]:
+        """sym(W) for W = U^H X, and the Frobenius norm of W - sym(W), per item."""
+        w = adjoint(self.xp, u) @ x
+        h = hermitian_part(self.xp, w)
+        return h, self.norm(w - h)
 
     def product(self, x: Any, y: Any) -> Any:
         """X Y."""

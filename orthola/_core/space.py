@@ -73,6 +73,11 @@ class Space:
         device = str(self.device).lower()
         return self.name == "cupy" or "cuda" in device or "gpu" in device
 
+    @property
+    def has_double(self) -> bool:
+        """Whether library and device calculate in double precision."""
+        return _has_double(self.xp, self.device)
+
     def with_dtype(self, name: str) -> Space:
         """The same space with another dtype, given by name."""
         return Space(self.xp, self.name, self.device, _dtype(self.xp, name), name, self.traced)
@@ -229,6 +234,15 @@ def _device(name: str, x: Any) -> Any:
     from array_api_compat import device
 
     return device(x)
+
+
+@lru_cache(maxsize=64)
+def _has_double(xp: Any, device: Any) -> bool:
+    info = xp.__array_namespace_info__()
+    try:
+        return "float64" in info.dtypes(device=device, kind="real floating")
+    except (TypeError, ValueError):  # a device that the library can only be asked about by name
+        return "float64" in info.dtypes(kind="real floating")
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,8 @@
-"""Crossovers between methods.
+"""Crossovers between methods, measured.
 
-Set by hand from separate timings, not yet from a run of ``python benchmarks/tune_polar.py``. Its
-first short run, ``benchmarks/results/tuning.json``, disagrees with some of them.
+Values of ``benchmarks/tune_polar.py``, run on 2026-11-21 on one thread of a two-core x86-64 machine
+with OpenBLAS (NumPy 2.4, SciPy 1.17); its tables are ``benchmarks/results/tuning.json``. The limits
+of GPUs are not measured yet.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = [
+    "CayleyLimits",
     "GpuLimits",
+    "HouseholderLimits",
     "OrthogonalizeLimits",
     "PolarLimits",
+    "cayley_limits",
     "gpu_limits",
+    "householder_limits",
     "orthogonalize_limits",
     "polar_limits",
 ]
@@ -22,17 +27,24 @@ class PolarLimits(NamedTuple):
     """Where ``polar(method="auto")`` changes its method, for one dtype."""
 
     square_order: int  # from this order on, Halley beats the SVD for nearly square matrices
-    tall_aspect: float  # from this aspect on, a matrix is first reduced to its triangular factor
-    tall_order: int  # from this order on, that reduction and Newton beat the SVD
+    tall_aspect: float  # from this aspect on ...
+    tall_order: int  # ... an iteration beats the SVD from this order on
+    newton_aspect: float  # from this aspect on, reduction to R and Newton beat Halley
     gram_aspect: float  # single precision only: from this aspect on, the float64 Gram matrix wins
     gram_order: int
-    stack_items: int  # stacks of at least so many items ...
+    patience: tuple[tuple[int, int], ...]  # (order, steps of Halley that still beat the SVD) ...
+    stack_items: int  # stacks of at least so many items, and of one per 16 of their order, ...
     stack_order: int  # ... of at most this order run in a Numba kernel
-    gpu_order: int  # from this order on, Halley beats the SVD on a GPU
+    gpu_order: int  # from this order on, Halley beats the SVD on a GPU; not measured yet
+
+    def halley_patience(self, order: int) -> int:
+        """Steps beyond which the SVD is the better choice for a matrix of this order."""
+        steps = [most for least, most in self.patience if order >= least]
+        return steps[-1] if steps else self.patience[0][1]
 
 
-_DOUBLE = PolarLimits(128, 1.5, 32, 2.0, 16, 16, 96, 64)
-_SINGLE = PolarLimits(192, 1.5, 64, 2.0, 16, 16, 96, 64)
+_DOUBLE = PolarLimits(128, 1.5, 64, 2.5, 4.0, 64, ((128, 5), (1024, 7)), 2, 128, 64)
+_SINGLE = PolarLimits(192, 1.5, 64, 3.0, 4.0, 64, ((192, 5), (1024, 10)), 2, 128, 64)
 
 _POLAR = {
     "float64": _DOUBLE,
@@ -51,15 +63,54 @@ class OrthogonalizeLimits(NamedTuple):
     """Where ``orthogonalize(gram="auto")`` goes through n x n matrices."""
 
     gram_aspect: float
-    gram_order: int
+    gram_rows: int  # of the long side
 
 
-_ORTHOGONALIZE = OrthogonalizeLimits(2.5, 64)
+_ORTHOGONALIZE = OrthogonalizeLimits(3.0, 512)
 
 
 def orthogonalize_limits(dtype_name: str) -> OrthogonalizeLimits:
     """Crossovers of `orthogonalize` for the real dtype in which it computes."""
     return _ORTHOGONALIZE
+
+
+class HouseholderLimits(NamedTuple):
+    """How products of reflectors are cut into panels, and which stacks run in a small kernel."""
+
+    one_panel: int  # up to so many reflectors the text takes all at once ...
+    panel: int  # ... and else so many at a time
+    widths: tuple[tuple[int, int], ...]  # (bytes of the result, reflectors at a time) with BLAS
+    stack_items: int  # stacks of at least so many items ...
+    stack_order: int  # ... of at most so many rows run in a Numba kernel
+
+    def width(self, size: int) -> int:
+        """Reflectors taken at a time where the result has `size` bytes."""
+        return next(width for most, width in self.widths if size <= most)
+
+
+# Timings of 256 x 256 to 1024 x 1024, float32 and float64, on one thread of the same machine.
+_HOUSEHOLDER = HouseholderLimits(128, 64, ((2**19, 16), (2**21, 48), (2**62, 96)), 4, 32)
+
+
+def householder_limits() -> HouseholderLimits:
+    """Limits of `householder_product` and `householder_apply`."""
+    return _HOUSEHOLDER
+
+
+class CayleyLimits(NamedTuple):
+    """Where `cayley` and `cayley_inverse` change their way of working."""
+
+    stack_items: int  # stacks of at least so many items ...
+    stack_order: int  # ... of at most this order run in a Numba kernel, eight at a time
+    polar_products: int  # on a GPU up to so many products beat elimination; not measured yet
+
+
+_CAYLEY = CayleyLimits(4, 48, 16)
+
+
+def cayley_limits() -> CayleyLimits:
+    """Limits of `cayley` and `cayley_inverse`, the same for all dtypes."""
+    return _CAYLEY
 
 
 class GpuLimits(NamedTuple):

@@ -16,7 +16,7 @@ __all__ = ["KERNELS"]
 def _small_stack(facts: Any) -> bool:
     limits = tuning.polar_limits(facts.dtype_name)
     return bool(
-        facts.batch >= limits.stack_items
+        facts.batch >= max(limits.stack_items, facts.short / 16)
         and 1 <= facts.short <= limits.stack_order
         and facts.long <= 4 * limits.stack_order
     )

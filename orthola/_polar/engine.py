@@ -17,6 +17,7 @@ class Factor(NamedTuple):
     certified: Any  # (...) bool: the distance from orthonormality was measured and is rounding
     smallest: Any | None  # (...) estimate of sigma_n / sigma_1; None: read it off H
     hermitian: Any | None = None  # sym(U^H A) where a method has it cheaper than by a product
+    skew: Any | None = None  # ||U^H A - H||_F, which for square A is ||A - U H||_F
 
 
 def normalise(x: Any, ops: Products) -> tuple[Any, Any, Any]:
@@ -52,23 +53,24 @@ def polish(x: Any, g: Any, defect: Any, ops: Products) -> Any:
     The small correction is formed by itself, so that U is rounded once.
     """
     terms = 4 if ops.likely(defect > _reach(ops.space, x.shape[-1], 2)) else 2
-    return series(x, g, ops, terms)
+    e = ops.deviation(g) if ops.space.eps < 1e-10 else ops.measured_deviation(x)
+    return series(x, e, ops, terms)
 
 
-def series(x: Any, g: Any, ops: Products, terms: int) -> Any:
-    """X (I - E)^(-1/2) to the given number of terms, E = I - G with G = X^H X."""
-    return ops.multiply_add(x, ops.tail(ops.deviation(g), _SERIES[:terms]), 1.0, 1.0)
+def series(x: Any, e: Any, ops: Products, terms: int) -> Any:
+    """X (I - E)^(-1/2) to the given number of terms, E = I - X^H X."""
+    return ops.multiply_add(x, ops.tail(e, _SERIES[:terms]), 1.0, 1.0)
 
 
 def refined(u: Any, ops: Products) -> Any:
     """One Newton-Schulz step, U + U (I - U^H U)/2: for a defect of some hundred u."""
-    return ops.multiply_add(u, ops.deviation(ops.gram(u)), 0.5, 1.0)
+    return ops.multiply_add(u, ops.measured_deviation(u), 0.5, 1.0)
 
 
 def refined_if_needed(u: Any, ops: Products) -> Any:
     """The same where the defect is more than the promise, seen by a short power iteration."""
     n = u.shape[-1]
-    e = ops.deviation(ops.gram(u))
+    e = ops.measured_deviation(u)
     _, size = ops.dominant(ops.times_vector, e, start_vector(ops.space, e), _POWER_STEPS)
     # The promise is 10 u sqrt(n), and in single precision 25 u for all n.
     enough = ops.space.eps * (2.5 * n**0.5 if ops.space.eps < 1e-10 else 6.0)

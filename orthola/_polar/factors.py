@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from .._core.autodiff import Rule
 from .._core.errors import Status
-from .._core.linalg import Products, operations, products, wide
+from .._core.linalg import Products, operations, products, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
 from .engine import Factor
@@ -47,11 +49,7 @@ def factors(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
         # NaN must not reach LAPACK, and zero items are decided here: both become I.
         y = xp.where(wide(regular), y, eye)
     factor = _run(space, plan, y)
-    u = factor.unitary
-    h = factor.hermitian
-    if h is None:
-        h = _hermitian(space, u, y)
-    smallest = factor.smallest
+    u, h, smallest = factor.unitary, factor.hermitian, factor.smallest
     if smallest is None:
         smallest = _smallest(xp, h)
     h = scale_by_power_of_two(space, h, exponent)
@@ -83,8 +81,24 @@ def _smallest(xp: Any, h: Any) -> Any:
     return xp.min(lam, axis=-1) / xp.max(lam, axis=-1)
 
 
-def _hermitian(space: Space, u: Any, y: Any) -> Any:
-    return operations(space, y.ndim).hermitian_product(u, y)
+def _measured(space: Space, factor: Factor, y: Any) -> Factor:
+    """With H, and certified only where the residual ||A - U H||_F is what `polar` promises."""
+    ops = operations(space, y.ndim)
+    h, skew = factor.hermitian, factor.skew
+    if h is None:
+        h, skew = ops.hermitian_and_skew(factor.unitary, y)
+    ok = factor.certified
+    if skew is not None:
+        size = space.xp.sqrt(sums_of_squares(space.xp, h))
+        ok = ok & (skew <= _residual(space, y.shape[-1]) * size)
+    return factor._replace(hermitian=h, certified=ok, skew=None)
+
+
+def _residual(space: Space, n: int) -> float:
+    """Bound of ||A - U H||_F / ||A||_F for the iterations."""
+    if space.eps > 1e-10:
+        return 4e-6 * math.sqrt(max(1.0, n / 1000.0))
+    return (10.0 * math.sqrt(n) + 60.0) * space.eps / 2
 
 
 def _run(space: Space, plan: Plan, y: Any) -> Factor:
@@ -93,20 +107,30 @@ def _run(space: Space, plan: Plan, y: Any) -> Factor:
     if space.name == "numpy" and y.ndim > 2 and iterates:
         return _by_item(space, plan, y)
     ops = operations(space, y.ndim)
-    if space.name == "numpy" and iterates and y.shape[0] == y.shape[1] and y.flags.c_contiguous:
-        # U(A^T) = U(A)^T: the transpose is in the order that BLAS wants.
-        factor = _method(plan, y.T, ops)
-        factor = factor._replace(unitary=factor.unitary.T)
-        if factor.hermitian is not None:
-            factor = factor._replace(hermitian=None)
+    if iterates and _by_rows(space, y):
+        factor = _transposed(lambda x: _method(plan, x, ops), y)
     else:
         factor = _method(plan, y, ops)
+    if not iterates:
+        return factor._replace(hermitian=ops.hermitian_product(factor.unitary, y))
+    repairs = plan.fallback and not plan.static
+    if not (repairs and space.name == "numpy" and not bool(factor.certified)):
+        factor = _measured(space, factor, y)
     if space.name == "numpy" and y.ndim == 2:
         smallest = None if factor.smallest is None else space.xp.asarray(factor.smallest)
         factor = factor._replace(certified=space.xp.asarray(factor.certified), smallest=smallest)
-    if iterates and plan.fallback and not plan.static:
-        factor = _repaired(space, factor, y)
-    return factor
+    return _repaired(space, factor, y) if repairs else factor
+
+
+def _by_rows(space: Space, y: Any) -> bool:
+    """Whether the transpose of square `y` is in the order that BLAS wants."""
+    return space.name == "numpy" and y.shape[0] == y.shape[1] and y.flags.c_contiguous
+
+
+def _transposed(method: Callable[[Any], Factor], y: Any) -> Factor:
+    """U(A) = U(A^T)^T; H is another one there."""
+    factor = method(y.T)
+    return factor._replace(unitary=factor.unitary.T, hermitian=None, skew=None)
 
 
 def _by_item(space: Space, plan: Plan, y: Any) -> Factor:
@@ -155,11 +179,12 @@ def _method(plan: Plan, y: Any, ops: Products) -> Factor:
         u = ops.space.eps / 2
         # The normalisation leaves sigma_1 at n^(-1/4) or above.
         lower = u / 4 if bound is None else bound * float(y.shape[-1]) ** -0.25
-        weights = exact_plan(
-            "halley", lower_bound=lower, unit_roundoff=u, cap=plan.cap or default_cap(u)
-        )
+        cap = plan.cap or default_cap(u, y.shape[-1])
+        weights = exact_plan("halley", lower_bound=lower, unit_roundoff=u, cap=cap)
         return halley_static(ops.load(y), ops, weights=weights[:most])
-    return halley(ops.load(y), ops, lower_bound=bound, cap=plan.cap, max_steps=most)
+    return halley(
+        ops.load(y), ops, lower_bound=bound, cap=plan.cap, max_steps=most, patience=plan.patience
+    )
 
 
 def _repaired(space: Space, factor: Factor, y: Any) -> Factor:
@@ -170,7 +195,7 @@ def _repaired(space: Space, factor: Factor, y: Any) -> Factor:
     if space.name == "jax":
         from jax import lax
 
-        given = factor._replace(hermitian=_hermitian(space, factor.unitary, y))
+        given = factor
         if given.smallest is None:
             given = given._replace(smallest=_smallest(xp, given.hermitian))
         return lax.cond(  # type: ignore[no-any-return]
@@ -179,7 +204,9 @@ def _repaired(space: Space, factor: Factor, y: Any) -> Factor:
     if bool(xp.all(factor.certified)):
         return factor
     if y.ndim == 2:
-        return svd(y, operations(space, y.ndim))
+        ops = operations(space, y.ndim)
+        other = _transposed(lambda x: svd(x, ops), y) if _by_rows(space, y) else svd(y, ops)
+        return other._replace(hermitian=ops.hermitian_product(other.unitary, y))
     return _mixed(space, factor, y)
 
 
@@ -189,10 +216,8 @@ def _mixed(space: Space, factor: Factor, y: Any) -> Factor:
     xp, ok = space.xp, factor.certified
     other = svd(xp.where(wide(ok), _identity_like(space, y), y), products(space))
     u = xp.where(wide(ok), factor.unitary, other.unitary)
-    h = None
-    if factor.hermitian is not None:
-        again = _hermitian(space, other.unitary, y)
-        h = xp.where(wide(ok), factor.hermitian, again)
+    again = operations(space, y.ndim).hermitian_product(other.unitary, y)
+    h = xp.where(wide(ok), factor.hermitian, again)
     smallest = None
     if factor.smallest is not None:
         smallest = xp.where(ok, factor.smallest, other.smallest)

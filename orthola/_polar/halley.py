@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from .._core.linalg import Products, start_vector
 from .._core.loops import bounded_while
 from .engine import Factor, converged, normalise, polish
-from .weights import halley_cap, halley_weights
+from .weights import halley_cap, halley_value, halley_weights
 
 __all__ = ["default_cap", "halley", "halley_static"]
 
 _POWER_STEPS = 6
-_WIDE_CAP, _WIDE_FROM = 1000.0, 1e-4
+_WIDE = {True: (1000.0, 1e-4), False: (50.0, 2e-4)}  # by double precision: cap, from which sigma_n
+_SMALL = 16  # below this order there is no averaging of roundings, and the narrowest cap is used
 _NORM_MARGIN = 1.2  # on the largest eigenvalue, which the power iteration sees from below
 _TRUST = 0.8  # the inverse iteration sees sigma_n from above, but closely
 _SAFETY = 0.5  # the power iteration estimates sigma_n from above
@@ -36,30 +37,44 @@ class _State(NamedTuple):
 
 
 def halley(
-    x: Any, ops: Products, *, lower_bound: float | None, cap: float | None, max_steps: int | None
+    x: Any,
+    ops: Products,
+    *,
+    lower_bound: float | None,
+    cap: float | None,
+    max_steps: int | None,
+    patience: int | None = None,
 ) -> Factor:
-    """Polar factor with data-driven weights; stops when the certificate holds."""
+    """Polar factor with data-driven weights; stops when the certificate holds.
+
+    With `patience` (for one matrix) X is given back uncertified, before the first step, if that
+    looks like taking more steps.
+    """
     space, xp, n = ops.space, ops.scalars, x.shape[-1]
     u = space.eps / 2
-    limit = (30 if u < 1e-10 else 20) if max_steps is None else max_steps
+    double = u < 1e-10
+    limit = (30 if double else 20) if max_steps is None else max_steps
     x, g, size = normalise(x, ops)
     one = xp.ones_like(size)
     # sigma_1 after normalisation is at least n^(-1/4). A norm a little too small does no harm:
     # the maps take 1.1 to about 1.03.
-    top, bottom, reliable = ops.spectrum_ends(ops.constant(g))
+    top, bottom, reliable = ops.spectrum_ends(ops.constant(x), ops.constant(g))
     gain = xp.clip(_NORM_MARGIN * top, max=1.0)
     x, g = ops.scaled(x, 1 / xp.sqrt(gain)), ops.scaled(g, 1 / gain)
     sigma = xp.sqrt(xp.clip(bottom / gain, min=0))
-    capped = halley_cap(default_cap(u) if cap is None else cap)
-    threshold = capped.threshold * one
-    if cap is None and u < 1e-10:
-        # Two steps at most will be capped: a wider cap saves one and costs little accuracy.
-        wider = halley_cap(_WIDE_CAP)
-        threshold = xp.where(reliable & (sigma >= _WIDE_FROM), wider.threshold * one, threshold)
+    narrow = default_cap(u, n) if cap is None else cap
+    threshold = halley_cap(narrow).threshold * one
+    if cap is None and n >= _SMALL:
+        # Few steps will be capped: a wider cap saves one and costs little accuracy.
+        wide, least = _WIDE[double]
+        threshold = xp.where(reliable & (sigma >= least), halley_cap(wide).threshold, threshold)
+    lower = xp.where(reliable, _TRUST * sigma, 0 * one)
+    if patience is not None and not _converges(float(lower), float(threshold), patience, u):
+        return Factor(x, False, sigma)
     start = u / 4 if lower_bound is None else 0.9 * lower_bound
     state = _State(
-        x, g, ops.defect(g), start * one, xp.where(reliable, _TRUST * sigma, 0 * one), reliable,
-        start_vector(space, x), one, xp.where(reliable, sigma, one),
+        x, g, ops.defect(g), start * one, lower, reliable, start_vector(space, x), one,
+        xp.where(reliable, sigma, one),
     )  # fmt: skip
 
     def goes_on(s: _State) -> Any:
@@ -99,9 +114,17 @@ def halley(
     return _finish(state.x, state.gram, state.defect, state.smallest, ops)
 
 
-def default_cap(u: float) -> float:
+def default_cap(u: float, n: int) -> float:
     """Cap whose residual, about sqrt(cap) u on the worst spectra, keeps the promised accuracy."""
-    return 100.0 if u < 1e-10 else 30.0
+    return 100.0 if u < 1e-10 and n >= _SMALL else 30.0
+
+
+def _converges(lower: float, threshold: float, steps: int, u: float) -> bool:
+    """Whether the polish can take over after so many steps from a lower bound of sigma_n."""
+    for _ in range(steps):
+        weights = halley_weights(max(lower, threshold))
+        lower = halley_value(lower, weights)
+    return bool(1.0 - lower * lower <= u**0.2)
 
 
 def halley_static(x: Any, ops: Products, *, weights: tuple[tuple[float, ...], ...]) -> Factor:

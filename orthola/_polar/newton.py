@@ -51,8 +51,8 @@ def newton(x: Any, ops: Products, *, max_steps: int | None) -> Factor:
         # The defects of Q and polar(R) may add up beyond the promise.
         u = refined_if_needed(u, ops)
     # Q is orthonormal to rounding, so U^H A = polar(R)^H R: n x n instead of m x n.
-    h = ops.hermitian_product(small.unitary, front.factor)
-    return Factor(u, small.certified, small.smallest, h)
+    h, skew = ops.hermitian_and_skew(small.unitary, front.factor)
+    return Factor(u, small.certified, small.smallest, h, skew)
 
 
 def newton_square(
@@ -82,7 +82,7 @@ def newton_square(
         done = converged(s.defect, goal, n)
         if not ops.likely(s.top > _PRODUCTS_FROM):
             # The interval is narrow: a step of order 3 by products is cheaper than an inverse.
-            x = series(s.x, s.gram, ops, 2)
+            x = series(s.x, ops.deviation(s.gram), ops, 2)
             new = _certified(x, ops, 1 + (s.top * s.top - 1) ** 3)
         else:
             new = _step(s.x, ops.inverse(s.x), ops, xp.ones_like(s.top), s.top)

@@ -82,7 +82,8 @@ def orthogonalize(
         Precision of the products; the norm is always taken in float32 or wider. None is the
         dtype of `a`. ``"float16"`` keeps three bits more than ``"bfloat16"``.
     gram : {"auto", True, False}, optional
-        Work through n x n matrices for tall items. Same map, fewer products from aspect 2 on.
+        Work through n x n matrices for tall items. Same map, fewer products from aspect 2 on;
+        ``"auto"`` takes it from aspect 3 and 512 rows on.
 
     Returns
     -------
@@ -200,10 +201,11 @@ def _form(work: Space, x: Any, gram: str | bool) -> tuple[bool, str]:
     if gram == "auto" and work.is_half and work.on_gpu:
         return False, "half-precision products are the fast ones on a GPU, and that form has few"
     if gram == "auto":
-        wanted = long >= limits.gram_aspect * short and short >= limits.gram_order
+        wanted = long >= limits.gram_aspect * short and long >= limits.gram_rows
         reason = (
-            f"aspect {long / max(short, 1):.3g} and order {short} are "
-            f"{'above' if wanted else 'below'} {limits.gram_aspect} or {limits.gram_order}"
+            f"aspect {long / max(short, 1):.3g} and long side {long} are "
+            f"{'at least' if wanted else 'not both at least'} {limits.gram_aspect:g} and "
+            f"{limits.gram_rows}"
         )
         return wanted, reason
     return bool(gram), "asked for"

@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     check_finite: bool
     degenerate: str
     static: bool  # no branch on values: nothing waits for the device
+    patience: int | None = None  # steps of Halley beyond which the SVD is the better choice
 
 
 class Facts(NamedTuple):
@@ -77,7 +78,7 @@ def plan_polar(
     unrolled: bool = False,
 ) -> Plan:
     """Resolve ``method="auto"`` and pick a kernel."""
-    kernel = None
+    kernel, patience = None, None
     if completion == "none":
         if method not in ("auto", "svd"):
             raise ValueError(
@@ -90,6 +91,8 @@ def plan_polar(
         method, reason = "qr-halley", "derivative='unrolled' needs steps with a derivative"
     elif method == "auto":
         method, reason, kernel = _choose(facts, kernels)
+        if method == "halley" and fallback and not facts.traced and facts.in_main_memory:
+            patience = tuning.polar_limits(facts.dtype_name).halley_patience(facts.short)
     else:
         reason = "asked for"
     if method == "gram" and facts.dtype_name not in ("float32", "complex64"):
@@ -99,7 +102,7 @@ def plan_polar(
         )
     return Plan(
         method, reason, kernel, lower_bound, cap, max_steps, completion, fallback, check_finite,
-        degenerate, _static(facts, fallback, check_finite),
+        degenerate, _static(facts, fallback, check_finite), patience,
     )  # fmt: skip
 
 
@@ -134,5 +137,5 @@ def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
     order = limits.square_order if long < limits.tall_aspect * short else limits.tall_order
     if short >= order:
         reason = f"order {short} is at or above the crossover {order}"
-        return ("halley" if long < limits.tall_aspect * short else "newton"), reason, None
+        return ("halley" if long < limits.newton_aspect * short else "newton"), reason, None
     return "svd", f"order {short} is below the crossover {order}", None

@@ -557,7 +557,7 @@ def test_spectral_norm_is_a_lower_estimate_that_converges(backend, dtype):
 def ends(x: Any) -> Any:
     space, (x,) = resolve("test", x)
     ops = operations(space, x.ndim)
-    return ops.spectrum_ends(ops.gram(x))
+    return ops.spectrum_ends(x, ops.gram(x))
 
 
 @on_dtypes(*EXACT)

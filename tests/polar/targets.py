@@ -10,9 +10,9 @@ from orthola.testing import dtype_name
 ITERATION_C = 10.0  # of sqrt(n) u
 RESIDUAL_CAPPED = 60.0  # of u: the capped weights cost about sqrt(cap) of them
 SVD_C = 10.0  # of n u
-# LAPACK drops off-diagonals below min(100, u^(-1/8)) u while it diagonalises: that much of the
-# matrix is lost whatever its order.
-SVD_DEFLATION = 100.0
+# LAPACK drops off-diagonals below min(100, u^(-1/8)) u while it diagonalises: up to 70 u of the
+# matrix are lost whatever its order.
+SVD_SMALLEST = 8
 SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL = 1.5e-6, 4e-6
 PSD_SMALLEST = 6  # n u from here on: entries are rounded whatever the order
 
@@ -51,5 +51,5 @@ def targets(dtype: object, n: int, *, method: str = "svd") -> Targets:
         return Targets(SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL, psd)
     iteration = ITERATION_C * u * n**0.5
     if method in ("svd", "auto"):
-        return Targets(max(SVD_C * n * u, iteration), SVD_C * n * u + SVD_DEFLATION * u, psd)
+        return Targets(max(SVD_C * n * u, iteration), SVD_C * max(n, SVD_SMALLEST) * u, psd)
     return Targets(iteration, iteration + RESIDUAL_CAPPED * u, psd)
