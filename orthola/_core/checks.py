@@ -9,7 +9,7 @@ from typing import Any
 
 from .space import Space
 
-__all__ = ["compute_space", "count", "is_matrix", "one_of", "real_in"]
+__all__ = ["compute_space", "count", "describe", "is_matrix", "is_square", "one_of", "real_in"]
 
 
 def is_matrix(function: str, x: Any, *, name: str = "a") -> None:
@@ -18,6 +18,15 @@ def is_matrix(function: str, x: Any, *, name: str = "a") -> None:
         raise ValueError(
             f"{function}: expected {name} of shape (..., m, n) with at least two axes, got "
             f"{describe(x)}; reshape a vector to a column with {name}[:, None]"
+        )
+
+
+def is_square(function: str, x: Any, *, name: str = "a") -> None:
+    """Raise unless the last two axes of `x` are of one length."""
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(
+            f"{function}: expected {name} of shape (..., n, n), got {describe(x)}; a stack has its "
+            "items on the leading axes"
         )
 
 

@@ -1,4 +1,4 @@
-"""A loop with a bound, written once: run by Python, or by lax where values are abstract."""
+"""Loops with a bound, written once: run by Python, or by lax where values are abstract."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from .space import Space
 
-__all__ = ["bounded_while"]
+__all__ = ["bounded_while", "counted_loop"]
 
 S = TypeVar("S")
 
@@ -40,3 +40,23 @@ def _lax(goes_on: Callable[[S], Any], body: Callable[[S], S], state: S, limit: i
         return carry[0] + 1, body(carry[1])
 
     return lax.while_loop(condition, step, (0, state))[1]  # type: ignore[no-any-return]
+
+
+def counted_loop(
+    space: Space, body: Callable[[Any, S], S], state: S, count: Any, *, limit: int
+) -> S:
+    """Apply ``body(j, state)`` for j = 0 ... min(`count`, `limit`) - 1.
+
+    `count` is an integer, or in JAX a scalar integer array. JAX can then differentiate the loop in
+    both modes, to any order: it is a scan of `limit` steps of which the last ones do nothing.
+    """
+    if space.name == "jax" and not isinstance(count, int):
+        from jax import lax, numpy
+
+        def step(carry: S, j: Any) -> tuple[S, None]:
+            return lax.cond(j < count, lambda s: body(j, s), lambda s: s, carry), None
+
+        return lax.scan(step, state, numpy.arange(limit))[0]  # type: ignore[no-any-return]
+    for j in range(min(int(count), limit)):
+        state = body(j, state)
+    return state

@@ -90,8 +90,8 @@ def resolve(function: str, /, *arrays: Any) -> tuple[Space, tuple[Any, ...]]:
     different floating dtypes are promoted. Nothing is moved between libraries or devices.
     """
     first = arrays[0]
-    known = _numpy_space(first)
-    if known is not None and all(_numpy_space(x) is known for x in arrays[1:]):
+    known = _known_space(first)
+    if known is not None and all(_known_space(x) is known for x in arrays[1:]):
         return known, arrays
     arrays = tuple(_as_array(function, x) for x in arrays)
     first = arrays[0]
@@ -123,10 +123,15 @@ def resolve(function: str, /, *arrays: Any) -> tuple[Space, tuple[Any, ...]]:
     return Space(xp, name, device, dtype, kind, traced), arrays
 
 
-def _numpy_space(x: Any) -> Space | None:
-    """The space of a plain NumPy array of a supported dtype, ready made: the common case."""
-    numpy = sys.modules.get("numpy")
-    return _of_numpy(x.dtype) if numpy is not None and type(x) is numpy.ndarray else None
+def _known_space(x: Any) -> Space | None:
+    """The space of a plain NumPy array or tensor of a supported dtype, ready made."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None and type(x) is numpy.ndarray:
+        return _of_numpy(x.dtype)
+    if torch is not None and type(x) in (torch.Tensor, torch.nn.Parameter):
+        dense = x.layout is torch.strided and not torch.compiler.is_compiling()
+        return _of_torch(x.dtype, x.device) if dense else None
+    return None
 
 
 @lru_cache(maxsize=32)
@@ -135,6 +140,14 @@ def _of_numpy(dtype: Any) -> Space | None:
 
     name = _dtype_name("numpy", dtype)
     return None if name is None else Space(xp, "numpy", "cpu", dtype, name, False)
+
+
+@lru_cache(maxsize=64)
+def _of_torch(dtype: Any, device: Any) -> Space | None:
+    from array_api_compat import torch as xp
+
+    name = _dtype_name("torch", dtype)
+    return None if name is None else Space(xp, "torch", device, dtype, name, False)
 
 
 def is_traced(x: Any) -> bool:

@@ -15,11 +15,13 @@ __all__ = [
     "HouseholderLimits",
     "OrthogonalizeLimits",
     "PolarLimits",
+    "ProcrustesLimits",
     "cayley_limits",
     "gpu_limits",
     "householder_limits",
     "orthogonalize_limits",
     "polar_limits",
+    "procrustes_limits",
 ]
 
 
@@ -29,6 +31,8 @@ class PolarLimits(NamedTuple):
     square_order: int  # from this order on, Halley beats the SVD for nearly square matrices
     tall_aspect: float  # from this aspect on ...
     tall_order: int  # ... an iteration beats the SVD from this order on
+    long_aspect: float  # from this aspect on ...
+    long_order: int  # ... one does already from this order on
     newton_aspect: float  # from this aspect on, reduction to R and Newton beat Halley
     gram_aspect: float  # single precision only: from this aspect on, the float64 Gram matrix wins
     gram_order: int
@@ -37,14 +41,20 @@ class PolarLimits(NamedTuple):
     stack_order: int  # ... of at most this order run in a Numba kernel
     gpu_order: int  # from this order on, Halley beats the SVD on a GPU; not measured yet
 
+    def order(self, aspect: float) -> int:
+        """Order from which an iteration beats the SVD at this aspect (long side over short)."""
+        if aspect < self.tall_aspect:
+            return self.square_order
+        return self.tall_order if aspect < self.long_aspect else self.long_order
+
     def halley_patience(self, order: int) -> int:
         """Steps beyond which the SVD is the better choice for a matrix of this order."""
         steps = [most for least, most in self.patience if order >= least]
         return steps[-1] if steps else self.patience[0][1]
 
 
-_DOUBLE = PolarLimits(128, 1.5, 64, 2.5, 4.0, 64, ((128, 5), (1024, 7)), 2, 128, 64)
-_SINGLE = PolarLimits(192, 1.5, 64, 3.0, 4.0, 64, ((192, 5), (1024, 10)), 2, 128, 64)
+_DOUBLE = PolarLimits(128, 1.5, 64, 16.0, 48, 2.5, 4.0, 64, ((128, 5), (1024, 7)), 2, 128, 64)
+_SINGLE = PolarLimits(192, 1.5, 64, 16.0, 48, 3.0, 4.0, 64, ((192, 5), (1024, 10)), 2, 128, 64)
 
 _POLAR = {
     "float64": _DOUBLE,
@@ -100,17 +110,33 @@ def householder_limits() -> HouseholderLimits:
 class CayleyLimits(NamedTuple):
     """Where `cayley` and `cayley_inverse` change their way of working."""
 
-    stack_items: int  # stacks of at least so many items ...
+    stack_items: int  # stacks of at least so many items, and of one per 16 of their order, ...
     stack_order: int  # ... of at most this order run in a Numba kernel, eight at a time
     polar_products: int  # on a GPU up to so many products beat elimination; not measured yet
 
 
-_CAYLEY = CayleyLimits(4, 48, 16)
+_CAYLEY = CayleyLimits(2, 96, 16)
 
 
 def cayley_limits() -> CayleyLimits:
     """Limits of `cayley` and `cayley_inverse`, the same for all dtypes."""
     return _CAYLEY
+
+
+class ProcrustesLimits(NamedTuple):
+    """Which stacks `procrustes` fits in a Numba kernel."""
+
+    stack_items: int  # stacks of at least so many items, and of one per 3 dimensions, ...
+    stack_order: int  # ... of at most so many dimensions ...
+    stack_rows: int  # ... and so many points, which it sums one after the other
+
+
+_PROCRUSTES = ProcrustesLimits(2, 16, 2**16)
+
+
+def procrustes_limits() -> ProcrustesLimits:
+    """Limits of `procrustes`, the same for all dtypes."""
+    return _PROCRUSTES
 
 
 class GpuLimits(NamedTuple):

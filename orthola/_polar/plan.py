@@ -134,7 +134,7 @@ def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
     single = facts.dtype_name in ("float32", "complex64")
     if single and short >= limits.gram_order and long >= limits.gram_aspect * short:
         return "gram", f"single precision, aspect {long / short:.3g}", None
-    order = limits.square_order if long < limits.tall_aspect * short else limits.tall_order
+    order = limits.order(long / max(short, 1))
     if short >= order:
         reason = f"order {short} is at or above the crossover {order}"
         return ("halley" if long < limits.newton_aspect * short else "newton"), reason, None

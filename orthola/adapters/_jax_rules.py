@@ -46,12 +46,18 @@ def _with_tangent(rule: Rule, static: Hashable) -> Any:
         outputs = differentiable(*primals)
         space, _ = resolve(rule.name, *primals)
         moved = tangent(space, static, primals, outputs, tangents)
-        still = tuple(np.zeros(o.shape, jax.dtypes.float0) for o in outputs[rule.smooth :])
-        return outputs, (*moved, *still)
+        return outputs, (*moved, *map(_still, outputs[rule.smooth :]))
 
     differentiable: Any = jax.custom_jvp(primal)
     differentiable.defjvp(moved_along)
     return differentiable
+
+
+def _still(output: Any) -> Any:
+    """The zero tangent of an output that does not move."""
+    if jax.numpy.issubdtype(output.dtype, jax.numpy.inexact):
+        return jax.numpy.zeros_like(output)
+    return np.zeros(output.shape, jax.dtypes.float0)
 
 
 def _solve(rule: Rule, static: Hashable) -> Any:

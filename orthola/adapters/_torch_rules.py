@@ -1,8 +1,8 @@
 """A `Rule` as a `torch.autograd.Function`: reverse mode, any order, vmap, `torch.compile`.
 
 There is no `jvp`: PyTorch then refuses forward mode with a clear message instead of returning
-a wrong tangent. The primal is an operator of its own, so compilers see one opaque node with known
-shapes, and the algorithm behind it may look at values.
+a wrong tangent. For compilers the primal is an operator of its own: one opaque node with known
+shapes, and the algorithm behind it may look at values. Ordinary tensors go to it directly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from .._core.autodiff import Rule
+from .._core.shared_memory import ordinary, recorded
 from .._core.space import resolve
 
 __all__ = ["attach"]
@@ -24,14 +25,32 @@ def attach(rule: Rule) -> Any:
     """The callable ``(static, *tensors) -> outputs`` of a rule."""
     operator = _operator(rule)
 
+    def call(static: Any, *tensors: Any) -> Any:
+        if not ordinary(*tensors):
+            return attached.apply(static, *tensors)
+        return recording.apply(static, *tensors) if recorded(*tensors) else direct(static, tensors)
+
+    def direct(static: Any, tensors: Any) -> Any:
+        space, arrays = resolve(rule.name, *tensors)
+        return _owned(rule.primal(space, static, arrays), tensors)
+
+    def record(ctx: Any, static: Any, *tensors: Any) -> Any:
+        outputs = direct(static, tensors)
+        setup_context(ctx, (static, *tensors), outputs)
+        return outputs
+
     def forward(static: Any, *tensors: Any) -> Any:
+        if ordinary(*tensors):
+            return direct(static, tensors)
         return tuple(operator(json.dumps(static), list(tensors)))
 
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         static, *tensors = inputs
         ctx.static = static
         ctx.count = len(tensors)
-        ctx.save_for_backward(*tensors, *output[: rule.smooth])
+        read = range(len(tensors)) if rule.reads is None else rule.reads
+        kept = (t if i in read else None for i, t in enumerate(tensors))
+        ctx.save_for_backward(*kept, *(output if rule.reads_outputs else ()))
         ctx.mark_non_differentiable(*output[rule.smooth :])
         # Zeros in the place of an unused output would meet its infinite derivative.
         ctx.set_materialize_grads(False)
@@ -42,7 +61,7 @@ def attach(rule: Rule) -> Any:
         given = gradients[: rule.smooth]
         if all(gradient is None for gradient in given):
             return (None,) * (1 + ctx.count)
-        space, _ = resolve(rule.name, *inputs)
+        space, _ = resolve(rule.name, *(inputs if rule.reads is None else outputs[:1]))
         return None, *rule.pullback(space, ctx.static, inputs, outputs, given)
 
     def vmap(info: Any, in_dims: Any, static: Any, *tensors: Any) -> Any:
@@ -53,17 +72,26 @@ def attach(rule: Rule) -> Any:
         out = attached.apply(static, *moved)
         return out, (0,) * len(out)
 
-    attached: Any = type(
-        rule.name,
-        (torch.autograd.Function,),
-        {
-            "forward": staticmethod(forward),
-            "setup_context": staticmethod(setup_context),
-            "backward": staticmethod(backward),
-            "vmap": staticmethod(vmap),
-        },
+    attached = _function(
+        rule, forward=forward, setup_context=setup_context, backward=backward, vmap=vmap
     )
-    return attached.apply
+    # Without setup_context PyTorch does not look at the signature at every call, for 30 us.
+    recording = _function(rule, forward=record, backward=backward)
+    return call
+
+
+def _function(rule: Rule, **methods: Any) -> Any:
+    body = {name: staticmethod(method) for name, method in methods.items()}
+    return type(rule.name, (torch.autograd.Function,), body)
+
+
+def _owned(outputs: Any, tensors: Any) -> tuple[Any, ...]:
+    """The outputs; copies of those that are views or lie in the memory of an argument."""
+    taken = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+    return tuple(
+        out.clone() if out._is_view() or out.untyped_storage().data_ptr() in taken else out
+        for out in outputs
+    )
 
 
 def _operator(rule: Rule) -> Any:
@@ -73,11 +101,12 @@ def _operator(rule: Rule) -> Any:
         space, arrays = resolve(rule.name, *tensors)
         outputs = rule.primal(space, rule.options(*json.loads(static)), arrays)
         # An operator may not return its argument or two views of one tensor.
-        return [out.clone() for out in outputs]
+        return [out.clone(memory_format=torch.contiguous_format) for out in outputs]
 
     def outline(static: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         space, arrays = resolve(rule.name, *tensors)
-        return list(rule.outline(space, arrays))
+        options = (rule.options(*json.loads(static)),) if rule.shaped_by_static else ()
+        return [out.new_empty(out.shape) for out in rule.outline(space, *options, arrays)]
 
     operator = torch.library.custom_op(f"orthola::{rule.name}", primal, mutates_args=())
     operator.register_fake(outline)

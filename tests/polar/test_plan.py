@@ -53,6 +53,9 @@ def test_crossovers_are_respected(dtype):
     assert method_of(math.ceil(limits.newton_aspect * n), n, dtype=dtype) == "newton"
     assert method_of(n, m, dtype=dtype) == method_of(m, n, dtype=dtype)
     assert method_of(m, n - 1, dtype=dtype) == "svd"
+    n, m = limits.long_order, math.ceil(limits.long_aspect * limits.long_order)
+    assert method_of(m, n, dtype=dtype) == "newton"
+    assert method_of(m, n - 1, dtype=dtype) == method_of(m - 1, n, dtype=dtype) == "svd"
     # From the aspect of the Gram form on, single precision has a way of its own.
     n, m = limits.gram_order, math.ceil(limits.gram_aspect * limits.gram_order)
     assert (method_of(m, n, dtype=dtype) == "gram") == single

@@ -1,7 +1,7 @@
-"""Inverses of eight matrices side by side: Gauss-Jordan with threshold row pivoting.
+"""Inverses of eight matrices side by side: Gauss-Jordan, with threshold row pivoting or signs.
 
 Four columns are eliminated at a time, so that a matrix too large for the first cache is read
-and written n / 4 times instead of n times. Each lane chooses its own pivot rows.
+and written n / 4 times instead of n times. Each lane chooses its own pivot rows, or signs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 from .jit import jit_part
 from .lane_memory import after, as_numbers, parts_of, zero
-from .lanes import LANES, any_lane, muladd, reciprocal, root, select, splat, square
+from .lanes import LANES, any_lane, muladd, phase, reciprocal, root, select, splat, square
 
-__all__ = ["PANEL", "exchange", "invert"]
+__all__ = ["PANEL", "exchange", "invert", "invert_with_signs"]
 
 PANEL = 4
 # A diagonal entry stays the pivot while no entry below is more than twice as large: multipliers
@@ -39,6 +39,24 @@ def invert(x: Any, y: Any, order: Any, rows: Any, ld: int, n: int, floor: Any) -
             _bring_pivot(x, y, order, ld, n, k)
             _eliminate(y, rows, ld, n, k, first, width, floor)
         _update(y, rows, ld, n, first, width)
+        first += width
+
+
+@jit_part
+def invert_with_signs(x: Any, signs: Any, rows: Any, ld: int, n: int) -> None:
+    """X becomes (x + diag(signs))^-1, signs[k] = p/|p| for the pivot p met there, 1 for zero.
+
+    Moving every pivot away from zero by its own phase makes row exchanges unnecessary for
+    orthonormal x (Ballard et al. 2014, 10.1109/IPDPS.2014.120). `rows` is work space.
+    """
+    first = 0
+    while first < n:
+        width = PANEL if first + PANEL <= n else 1
+        for k in range(first, first + width):
+            signs[k] = phase(x[k * ld + k])
+            x[k * ld + k] = x[k * ld + k] + signs[k]
+            _eliminate(x, rows, ld, n, k, first, width, splat(0.0))
+        _update(x, rows, ld, n, first, width)
         first += width
 
 

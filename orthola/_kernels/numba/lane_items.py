@@ -13,7 +13,7 @@ from .jit import jit_part
 from .lane_memory import as_numbers, as_real, parts_of
 from .lanes import LANES, any_lane, muladd, power_of_two, reciprocal, select, splat
 
-__all__ = ["MARKS", "fetch", "put_back"]
+__all__ = ["MARKS", "fetch", "load", "put_back", "take"]
 
 MARKS = 3  # vectors of notes on the items: scale, what is left to do, new status
 _REGULAR, _DONE = -1.0, -2.0
@@ -30,12 +30,8 @@ def fetch(stack: Any, first: int, stop: int, x: Any, ld: int, marks: Any) -> Non
     """
     m, width = stack.shape[1:]
     step = ld * parts_of(x)
-    vectors, numbers = as_real(x), as_numbers(x)
-    for i in range(m):
-        for j in range(width):
-            at = (i * step + j) * LANES
-            for lane in range(LANES):
-                numbers[at + lane] = stack[min(first + lane, stop - 1), i, j]
+    load(stack, first, stop, x, ld)
+    vectors = as_real(x)
     largest = splat(0.0)
     poison = splat(0.0)  # becomes NaN where an entry is not finite
     for i in range(m):
@@ -56,6 +52,18 @@ def fetch(stack: Any, first: int, stop: int, x: Any, ld: int, marks: Any) -> Non
     for i in range(m):
         for j in range(width):
             vectors[i * step + j] = vectors[i * step + j] * up
+
+
+@jit_part
+def load(stack: Any, first: int, stop: int, x: Any, ld: int) -> None:
+    """Items `first` ... of a stack of matrices into x, as they are; the last is repeated."""
+    m, width = stack.shape[1:]
+    step, numbers = ld * parts_of(x), as_numbers(x)
+    for i in range(m):
+        for j in range(width):
+            at = (i * step + j) * LANES
+            for lane in range(LANES):
+                numbers[at + lane] = stack[min(first + lane, stop - 1), i, j]
 
 
 @jit_part
@@ -94,8 +102,8 @@ def put_back(
     for lane in range(min(LANES, stop - first)):
         item, kind = first + lane, notes[LANES + lane]
         if kind == _REGULAR:
-            _take(u, item, as_numbers(x), step, lane)
-            _take(h, item, as_numbers(y), step, lane)
+            take(u, item, as_numbers(x), step, lane)
+            take(h, item, as_numbers(y), step, lane)
             status[item] = int(notes[2 * LANES + lane])
         elif kind != _DONE:
             status[item] = int(kind)
@@ -108,7 +116,8 @@ def put_back(
 
 
 @jit_part
-def _take(stack: Any, item: int, numbers: Any, step: int, lane: int) -> None:
+def take(stack: Any, item: int, numbers: Any, step: int, lane: int) -> None:
+    """One lane, `step` vectors of real numbers per row, into an item of a stack."""
     m, width = stack.shape[1:]
     for i in range(m):
         at = i * step * LANES + lane

@@ -11,13 +11,23 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numpy.typing import NDArray
 
-from .lanes import COMPLEX, REAL, ZERO, LaneType, alike, join, split, typed
+from .lanes import COMPLEX, LANES, REAL, ZERO, LaneType, alike, join, split, typed
 
-__all__ = ["after", "as_numbers", "as_real", "memory", "parts_of", "zero"]
+__all__ = ["after", "as_numbers", "as_real", "memory", "parts_of", "workspace", "zero"]
+
+
+def workspace(vectors: int, dtype: type) -> NDArray[Any]:
+    """Uninitialised vectors of LANES numbers, aligned to cache lines."""
+    size, line = vectors * LANES * np.dtype(dtype).itemsize, 64
+    raw = np.empty(size + line, np.uint8)
+    start = -raw.ctypes.data % line
+    return raw[start : start + size].view(dtype)
 
 
 class MemoryType(types.Type):

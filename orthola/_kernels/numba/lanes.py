@@ -24,6 +24,7 @@ __all__ = [
     "any_lane",
     "conjugate",
     "muladd",
+    "phase",
     "power_of_two",
     "real_part",
     "reciprocal",
@@ -236,6 +237,28 @@ def power_of_two(typing: Any, x: Any) -> Any:
         return [b.bitcast(b.select(some, exponent, least), _VECTOR)]
 
     return typed(code, REAL, (x,))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def phase(typing: Any, x: Any) -> Any:
+    """x / |x|, and 1 for zero; NaN is kept."""
+
+    def real(b: Any, v: list[Any]) -> list[Any]:
+        negative = b.fcmp_ordered("<", v[0], ZERO)
+        unit = b.select(negative, b.fneg(_ONE), _ONE)
+        return [b.select(b.fcmp_unordered("uno", v[0], v[0]), v[0], unit)]
+
+    def of_complex(b: Any, v: list[Any]) -> list[Any]:
+        # Divided by its larger part first: squares of very small numbers are zero.
+        size = [_call(b, "fabs", part) for part in v]
+        larger = b.select(b.fcmp_ordered(">", size[0], size[1]), *size)
+        zero = b.fcmp_ordered("==", larger, ZERO)
+        larger = b.select(zero, _ONE, larger)
+        near = [b.select(zero, _ONE, b.fdiv(v[0], larger)), b.fdiv(v[1], larger)]
+        length = _call(b, "sqrt", _square(b, near)[0])
+        return [b.fdiv(part, length) for part in near]
+
+    return typed(real if x is REAL else of_complex, x, (x,))
 
 
 @intrinsic  # type: ignore[untyped-decorator]

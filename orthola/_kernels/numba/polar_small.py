@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._core.threads import over_chunks
+from .lane_memory import workspace
 from .lanes import LANES
 from .polar_2 import VECTORS, polar_2_chunk
 from .polar_generic import polar_chunk, workspace_vectors
@@ -65,16 +66,8 @@ def polar_stack(
     eps = float(np.finfo(number).eps)
 
     def task(start: int, stop: int) -> None:
-        kernel(*arrays, status, eps, _workspace(vectors, wide), start, stop)
+        kernel(*arrays, status, eps, workspace(vectors, wide), start, stop)
 
     chunk = LANES * max(1, _CHUNK_NUMBERS // (LANES * m * n))
     over_chunks(task, items, chunk, threads=threads)
     return unitary, hermitian, status
-
-
-def _workspace(vectors: int, dtype: type) -> NDArray[Any]:
-    """Uninitialised vectors of LANES numbers, aligned to cache lines."""
-    size, line = vectors * LANES * np.dtype(dtype).itemsize, 64
-    raw = np.empty(size + line, np.uint8)
-    start = -raw.ctypes.data % line
-    return raw[start : start + size].view(dtype)
