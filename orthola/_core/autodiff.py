@@ -56,4 +56,4 @@ def apply(rule: Rule, space: Space, static: Hashable, *arrays: Any) -> Arrays:
     if adapter is None:
         return rule.primal(space, static, arrays)
     attached: Callable[..., Arrays] = import_module(adapter).attach(rule)
-    return attached(static, *arrays)
+    return attached(space, static, *arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ class Status(IntEnum):
     RANK_DEFICIENT = 1
     NOT_CONVERGED = 2
     NONFINITE = 3
+    BOUND_VIOLATED = 4
 
 
 ADVICE = {
@@ -50,6 +52,14 @@ ADVICE = {
         "the input has NaN or infinite entries; that item's result is NaN and the other items are "
         "unaffected. Usual reasons: an overflow or a division by zero earlier in the program, or "
         "missing data read as NaN. Look at numpy.isfinite of the input, mend or mask it."
+    ),
+    Status.BOUND_VIOLATED: (
+        "the input is outside the range for which the result is accurate, so that item is not to "
+        "be trusted. Usual reasons: for inverse maps (householder_vectors, cayley_inverse, "
+        "cayley_frame_inverse) the input was not orthonormal to rounding, or, with signs given, "
+        "has an eigenvalue too near -1 for them: pass orthola.polar(q).unitary, or leave "
+        "signs=None. For streams too much was removed: build the state again from the data that "
+        "remains."
     ),
 }
 
@@ -118,7 +128,8 @@ def check(result: R, /, *, allow: tuple[Status, ...] = ()) -> R:
     if not bad:
         return result
     worst = Status(max(bad))
-    name = type(result).__name__.removesuffix("Result").lower()
+    words = re.findall("[A-Z]+[a-z]*", type(result).__name__.removesuffix("Result"))
+    name = "_".join(words).lower()
     where = "" if len(codes) == 1 else f" in {len(bad)} of {len(codes)} items"
     raise StatusError(f"{name}: {worst.name}{where}: {ADVICE[worst]}", worst, len(bad))
 

@@ -34,8 +34,13 @@ _POWER_STEPS = 6
 def adjoint(xp: Any, x: Any) -> Any:
     """Conjugate transpose of the last two axes: a view where conjugation is trivial."""
     t = xp.matrix_transpose(x)
+    return xp.conj(t) if _is_complex(x.dtype) else t
+
+
+@lru_cache(maxsize=64, typed=True)  # dtypes of different libraries must not be compared
+def _is_complex(dtype: Any) -> bool:
     # By name, because isdtype of NumPy and CuPy refuses the bfloat16 of ml_dtypes.
-    return xp.conj(t) if "complex" in str(x.dtype) else t
+    return "complex" in str(dtype)
 
 
 def hermitian_part(xp: Any, x: Any) -> Any:
@@ -124,7 +129,7 @@ class Products:
 
         Decides only whether work can be skipped, never what the result is.
         """
-        return self.space.name == "jax" or self.space.traced or bool(self.xp.any(condition))
+        return not self.space.eager or bool(self.xp.any(condition))
 
     def constant(self, x: Any) -> Any:
         """X without its derivative: for estimates, which set the speed but not the result."""

@@ -15,7 +15,11 @@ __all__ = ["as_numpy", "as_tensor", "ordinary", "recorded"]
 
 def as_numpy(tensor: Any) -> Any:
     """The array in the memory of a CPU tensor; a copy only where a lazy conjugation is pending."""
-    return tensor.detach().resolve_conj().resolve_neg().numpy()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+    return tensor.numpy()
 
 
 def as_tensor(array: Any) -> Any:

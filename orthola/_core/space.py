@@ -74,6 +74,11 @@ class Space:
         return self.name == "cupy" or "cuda" in device or "gpu" in device
 
     @property
+    def eager(self) -> bool:
+        """Whether a calculation may look at values: in JAX its loops belong on the device."""
+        return not self.traced and self.name != "jax"
+
+    @property
     def has_double(self) -> bool:
         """Whether library and device calculate in double precision."""
         return _has_double(self.xp, self.device)

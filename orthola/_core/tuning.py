@@ -15,13 +15,11 @@ __all__ = [
     "HouseholderLimits",
     "OrthogonalizeLimits",
     "PolarLimits",
-    "ProcrustesLimits",
     "cayley_limits",
     "gpu_limits",
     "householder_limits",
     "orthogonalize_limits",
     "polar_limits",
-    "procrustes_limits",
 ]
 
 
@@ -123,20 +121,19 @@ def cayley_limits() -> CayleyLimits:
     return _CAYLEY
 
 
-class ProcrustesLimits(NamedTuple):
-    """Which stacks `procrustes` fits in a Numba kernel."""
+class ExponentialLimits(NamedTuple):
+    """Which stacks `skew_exp` takes eight at a time."""
 
-    stack_items: int  # stacks of at least so many items, and of one per 3 dimensions, ...
-    stack_order: int  # ... of at most so many dimensions ...
-    stack_rows: int  # ... and so many points, which it sums one after the other
-
-
-_PROCRUSTES = ProcrustesLimits(2, 16, 2**16)
+    stack_items: int  # stacks of at least so many items, and of one per 4 of their order, ...
+    stack_order: int  # ... of at most this order
 
 
-def procrustes_limits() -> ProcrustesLimits:
-    """Limits of `procrustes`, the same for all dtypes."""
-    return _PROCRUSTES
+_EXPONENTIAL = ExponentialLimits(4, 32)
+
+
+def exponential_limits() -> ExponentialLimits:
+    """Limits of `skew_exp` and its derivative, the same for all dtypes."""
+    return _EXPONENTIAL
 
 
 class GpuLimits(NamedTuple):

@@ -43,6 +43,111 @@ def _in_main_memory(facts: Any) -> bool:
     return bool(facts.in_main_memory and not facts.traced)
 
 
+def _small_reflectors(facts: Any) -> bool:
+    return _few_reflectors(facts) and facts.batch >= tuning.householder_limits().stack_items
+
+
+def _few_reflectors(facts: Any) -> bool:
+    order = tuning.householder_limits().stack_order
+    return _reflectors(facts) and facts.rows <= order and facts.columns <= 2 * order
+
+
+def _reflectors(facts: Any) -> bool:
+    sizes = (facts.batch, facts.rows, facts.reflectors, facts.columns)
+    return bool(facts.in_main_memory and not facts.traced and 0 not in sizes)
+
+
+def _householder_kernels() -> tuple[Kernel, ...]:
+    """NumPy arrays and CPU tensors share the kernels; only tensors ask for derivatives."""
+    small, large = (
+        "orthola._kernels.numba.householder_small",
+        "orthola._kernels.numba.householder_large",
+    )
+    stacks, panels = "a stack of small matrices", "panels on BLAS, in place"
+    back = "product_pullback_stack", "apply_pullback_stack"
+    return tuple(
+        Kernel(operation, library, target, applies, reason)
+        for operation, target, applies, reason in (
+            ("householder_product", f"{small}:product_stack", _small_reflectors, stacks),
+            ("householder_product", f"{large}:product_large", _reflectors, panels),
+            ("householder_apply", f"{small}:apply_stack", _small_reflectors, stacks),
+            ("householder_apply", f"{large}:apply_large", _reflectors, panels),
+            # Beside the text even one matrix is worth it: that is many small steps.
+            ("householder_product_pullback", f"{small}:{back[0]}", _few_reflectors, stacks),
+            ("householder_apply_pullback", f"{small}:{back[1]}", _few_reflectors, stacks),
+        )
+        for library in ("numpy", "torch")
+        if library == "torch" or not operation.endswith("pullback")
+    )
+
+
+def _blocks(facts: Any) -> bool:
+    limits = tuning.cayley_limits()
+    return bool(
+        _in_main_memory(facts)
+        and facts.batch >= max(limits.stack_items, facts.order / 16)
+        and facts.order <= limits.stack_order
+    )
+
+
+def _cayley_kernels() -> tuple[Kernel, ...]:
+    """NumPy arrays and CPU tensors share the kernels."""
+    small, items = "orthola._kernels.numba.cayley_small", "orthola._kernels.numba.cayley_items"
+    blocks, halves = "a stack of small blocks", "inverses by halves, in place"
+    return tuple(
+        Kernel(operation, library, target, applies, reason)
+        for operation, target, applies, reason in (
+            ("cayley", f"{small}:cayley_stack", _blocks, blocks),
+            ("cayley", f"{items}:cayley_items", _in_main_memory, halves),
+            ("cayley_inverse", f"{small}:cayley_inverse_stack", _blocks, blocks),
+            ("cayley_inverse", f"{items}:cayley_inverse_items", _in_main_memory, halves),
+        )
+        for library in ("numpy", "torch")
+    )
+
+
+def _frame_kernels() -> tuple[Kernel, ...]:
+    """NumPy arrays and CPU tensors share the kernels; only tensors ask for derivatives."""
+    home, reason = "orthola._kernels.numba.cayley_frame", "BLAS and its loops in one call"
+    return tuple(
+        Kernel(operation, library, f"{home}:{function}", _in_main_memory, reason)
+        for operation, library, function in (
+            ("cayley_frame", "numpy", "frame_stack"),
+            ("cayley_frame", "torch", "frame_stack"),
+            ("cayley_frame_pullback", "torch", "frame_pullback_stack"),
+        )
+    )
+
+
+def _small_exponentials(facts: Any) -> bool:
+    limits = tuning.exponential_limits()
+    return bool(
+        facts.batch >= max(limits.stack_items, facts.order / 4)
+        and facts.order <= limits.stack_order
+    )
+
+
+def _exponential_kernels() -> tuple[Kernel, ...]:
+    """For NumPy arrays; CPU tensors come as such."""
+    small, large = (f"orthola._kernels.numba.exponential_{size}" for size in ("small", "large"))
+    return (
+        Kernel(
+            "exponential",
+            "numpy",
+            f"{small}:exponential_small",
+            _small_exponentials,
+            "a stack of small matrices",
+        ),
+        Kernel(
+            "exponential",
+            "numpy",
+            f"{large}:exponential_large",
+            _always,
+            "BLAS and LAPACK in one call, in place",
+        ),
+    )
+
+
 KERNELS = (
     Kernel(
         "polar",
@@ -66,6 +171,34 @@ KERNELS = (
         "a CPU tensor shares its memory with NumPy",
     ),
     Kernel(
+        "signed_lu",
+        "numpy",
+        "orthola._kernels.numba.signed_lu:signed_lu_stack",
+        _always,
+        "panels by a compiled loop, in place",
+    ),
+    Kernel(
+        "frame_vectors",
+        "numpy",
+        "orthola._kernels.numba.frame_vectors:frame_vectors_stack",
+        _always,
+        "signed elimination and tau, in place",
+    ),
+    Kernel(
+        "frame_status",
+        "numpy",
+        "orthola._kernels.numba.frame_status:frame_status_stack",
+        _always,
+        "Gram matrix and its defect in one call",
+    ),
+    Kernel(
+        "cayley_frame_inverse",
+        "numpy",
+        "orthola._kernels.numba.cayley_frame_inverse:frame_inverse_stack",
+        _in_main_memory,
+        "BLAS and its loops in one call",
+    ),
+    Kernel(
         "products",
         "cupy",
         "orthola._kernels.cupy.half:CupyHalfProducts",
@@ -79,4 +212,15 @@ KERNELS = (
         _always,
         "direct cuBLAS calls",
     ),
+    Kernel(
+        "flip_pairs",
+        "numpy",
+        "orthola._kernels.numba.pair_flips:flip_pairs_stack",
+        _always,
+        "compiled, in place",
+    ),
+    *_householder_kernels(),
+    *_cayley_kernels(),
+    *_frame_kernels(),
+    *_exponential_kernels(),
 )

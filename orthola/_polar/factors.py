@@ -39,7 +39,7 @@ def factors(space: Space, plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     if plan.check_finite and not space.traced:
         raise_if_nonfinite(space, x, finite)
     regular = finite & nonzero
-    all_regular = not space.traced and space.name != "jax" and bool(xp.all(regular))
+    all_regular = space.eager and bool(xp.all(regular))
     exponent = power_of_two_exponent(
         space, size if all_regular else xp.where(regular, size, xp.ones_like(size))
     )

@@ -13,16 +13,16 @@ import jax
 import numpy as np
 
 from .._core.autodiff import Rule
-from .._core.space import resolve
+from .._core.space import Space, resolve
 
 __all__ = ["attach"]
 
 
 @lru_cache(maxsize=64)
 def attach(rule: Rule) -> Any:
-    """The callable ``(static, *arrays) -> outputs`` of a rule."""
+    """The callable ``(space, static, *arrays) -> outputs`` of a rule."""
 
-    def call(static: Hashable, *arrays: Any) -> Any:
+    def call(space: Space, static: Hashable, *arrays: Any) -> Any:
         return _compiled(rule, static)(*arrays)
 
     return call

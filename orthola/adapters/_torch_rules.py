@@ -15,33 +15,33 @@ import torch
 
 from .._core.autodiff import Rule
 from .._core.shared_memory import ordinary, recorded
-from .._core.space import resolve
+from .._core.space import Space, resolve
 
 __all__ = ["attach"]
 
 
 @lru_cache(maxsize=64)
 def attach(rule: Rule) -> Any:
-    """The callable ``(static, *tensors) -> outputs`` of a rule."""
+    """The callable ``(space, static, *tensors) -> outputs`` of a rule."""
     operator = _operator(rule)
 
-    def call(static: Any, *tensors: Any) -> Any:
+    def call(space: Space, static: Any, *tensors: Any) -> Any:
         if not ordinary(*tensors):
             return attached.apply(static, *tensors)
-        return recording.apply(static, *tensors) if recorded(*tensors) else direct(static, tensors)
+        if recorded(*tensors):
+            return recording.apply((space, static), *tensors)
+        return _owned(rule.primal(space, static, tensors), tensors)
 
-    def direct(static: Any, tensors: Any) -> Any:
-        space, arrays = resolve(rule.name, *tensors)
-        return _owned(rule.primal(space, static, arrays), tensors)
-
-    def record(ctx: Any, static: Any, *tensors: Any) -> Any:
-        outputs = direct(static, tensors)
+    def record(ctx: Any, how: Any, *tensors: Any) -> Any:
+        space, static = how
+        outputs = _owned(rule.primal(space, static, tensors), tensors)
         setup_context(ctx, (static, *tensors), outputs)
         return outputs
 
     def forward(static: Any, *tensors: Any) -> Any:
         if ordinary(*tensors):
-            return direct(static, tensors)
+            space, arrays = resolve(rule.name, *tensors)
+            return _owned(rule.primal(space, static, arrays), tensors)
         return tuple(operator(json.dumps(static), list(tensors)))
 
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:

@@ -13,6 +13,7 @@ from orthola._core import dispatch
 from orthola._core.dispatch import Explanation, Kernel, explained_by, find_kernel, load
 from orthola._core.space import resolve
 from orthola._kernels import table
+from orthola._maps import cayley_plan, exponential_engine, fast_path, frame_engine
 from orthola._polar.plan import facts_of
 from tests.backends import load as load_backend
 from tests.capabilities import EXACT
@@ -92,12 +93,23 @@ SIZES = ((3, 3, 1000), (3, 3, 1), (1000, 500, 2), (0, 0, 0), (5, 0, 100))
 
 
 def facts_for(operation, dtype):
-    if operation == "polar":
+    space, _ = resolve("test", np.eye(2))
+    name = operation.removesuffix("_pullback")
+    if name == "polar":
         for long, short, batch in SIZES:
             yield static_facts(dtype_name=dtype, long=long, short=short, batch=batch)
-    else:
-        assert operation == "products"  # chosen by the space, whatever the sizes
-        space, _ = resolve("test", np.eye(2))
+    elif name in ("householder_product", "householder_apply"):
+        for m, k, batch in SIZES:
+            yield fast_path.Facts(dtype, batch, m, k, k, True, False)
+    elif name in ("cayley", "cayley_inverse"):
+        for n, _, batch in SIZES:
+            yield cayley_plan.Facts(dtype, batch, n, True, False)
+    elif name in ("cayley_frame", "cayley_frame_inverse"):
+        yield from (frame_engine.Facts(host, False) for host in (True, False))
+    elif name == "exponential":
+        yield from (exponential_engine.Facts(batch, n) for n, _, batch in SIZES)
+    else:  # chosen by the space, whatever the sizes
+        assert name in ("products", "signed_lu", "flip_pairs", "frame_vectors", "frame_status")
         yield space.with_dtype(dtype)
         yield space.with_dtype("float16")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import orthola
-from orthola import Status, StatusError, check, polar
+from orthola import Status, StatusError, check, householder_vectors, polar
 from orthola._core.errors import ADVICE
 from orthola.testing import from_spectrum, spectrum
 from tests.isolation import to_numpy
@@ -34,11 +34,16 @@ def nonfinite(backend: Any) -> Any:
     return backend.call(polar, x, check_finite=False)
 
 
+def bound_violated(backend: Any) -> Any:
+    return backend.call(householder_vectors, backend.asarray(2 * np.eye(3)))
+
+
 PRODUCERS = {
     Status.OK: ok,
     Status.RANK_DEFICIENT: rank_deficient,
     Status.NOT_CONVERGED: not_converged,
     Status.NONFINITE: nonfinite,
+    Status.BOUND_VIOLATED: bound_violated,
 }
 BAD = tuple(status for status in Status if status != Status.OK)
 
@@ -65,7 +70,8 @@ def test_check_hands_back_a_good_result(backend):
 def test_check_raises_with_the_advice_of_the_status(backend, status):
     with pytest.raises(StatusError) as caught:
         check(PRODUCERS[status](backend))
-    assert str(caught.value) == f"polar: {status.name}: {ADVICE[status]}"
+    function = "householder_vectors" if status == Status.BOUND_VIOLATED else "polar"
+    assert str(caught.value) == f"{function}: {status.name}: {ADVICE[status]}"
     assert caught.value.status is status
     assert caught.value.count == 1
 

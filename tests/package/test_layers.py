@@ -26,11 +26,24 @@ TEXTS = {
         "approximate", "chain", "engine", "gram", "halley", "image", "kinds", "minimax", "newton",
         "newton_schulz", "qr_halley", "roots", "schedules", "svd", "tangent", "weights",
     },
+    "_maps": {
+        "cayley_derivatives", "cayley_inverse_text", "cayley_plan", "cayley_retraction",
+        "cayley_rules", "cayley_text", "exponential_columns", "frame_columns", "frame_coordinates", "frame_derivatives", "frame_factors", "jets",
+        "orthonormality", "pade", "pair_flips", "polar_form", "reflector_derivatives",
+        "reflector_rules", "reflectors", "result", "signed_lu", "signs", "squaring",
+        "vector_derivatives",
+    },
 }  # fmt: skip
 OTHERS = {
     "_polar": {
         "__init__", "api", "factors", "orthogonalize", "plan", "presets", "quality", "sequences",
         "shared_memory", "single",
+    },
+    "_maps": {
+        "__init__", "cayley", "cayley_engine", "exponential", "exponential_derivatives",
+        "exponential_engine", "exponential_frame", "fast_path",
+        "frame", "frame_engine", "haar", "householder", "packed", "projector",
+        "reflector_arguments", "retraction", "vectors",
     },
 }  # fmt: skip
 LIBRARIES = (

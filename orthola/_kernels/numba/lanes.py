@@ -241,7 +241,7 @@ def power_of_two(typing: Any, x: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def phase(typing: Any, x: Any) -> Any:
-    """x / |x|, and 1 for zero; NaN is kept."""
+    """Sign or phase x / |x|, and 1 for zero; NaN is kept."""
 
     def real(b: Any, v: list[Any]) -> list[Any]:
         negative = b.fcmp_ordered("<", v[0], ZERO)

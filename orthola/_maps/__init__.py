@@ -1,0 +1,1 @@
+"""Orthogonal maps: reflectors, Cayley, exponential, Haar, retractions, and their inverses."""
