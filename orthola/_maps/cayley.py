@@ -123,7 +123,7 @@ def cayley(
 
     References
     ----------
-    E. O'Dorney, Linear Algebra Appl. 448 (2014), 97-103, doi:10.1016/j.laa.2014.01.031 (signs).
+    E. O'Dorney, Linear Algebra Appl. (2014); I. Biborski, arXiv:2601.16271 (signs).
     Z. Qiu et al., arXiv:2306.07280 (blocks).
 
     Examples
@@ -208,8 +208,7 @@ def cayley_inverse(
     References
     ----------
     G. Ballard et al., doi:10.1109/IPDPS.2014.120 (elimination of orthonormal matrices).
-    E. O'Dorney, Linear Algebra Appl. 448 (2014), 97-103, doi:10.1016/j.laa.2014.01.031, and
-    A. Biborski, arXiv:2601.16271 (signs and flips).
+    E. O'Dorney, Linear Algebra Appl. (2014), and I. Biborski, arXiv:2601.16271 (signs and flips).
 
     Examples
     --------

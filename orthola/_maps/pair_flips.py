@@ -2,7 +2,7 @@
 
 With Q = D (I + T) (I - T)^-1, changing the signs d_i and d_j multiplies |det(I + D Q)| by T_ij^2.
 Flipping the pair of the largest entry while that is above 1 therefore ends (Biborski,
-arXiv:2601.16271; O'Dorney, doi:10.1016/j.laa.2014.01.021).
+arXiv:2601.16271; O'Dorney, Linear Algebra Appl. 2014).
 """
 
 from __future__ import annotations

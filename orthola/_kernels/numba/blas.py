@@ -88,7 +88,7 @@ def _trsm(
 
 
 @jit_part
-def _step(a: Any) -> int:
+def _step(a: Any) -> Any:
     """Leading dimension: rows of contiguous numbers, this far apart."""
     return max(a.strides[0] // a.itemsize, a.shape[1], 1)
 
