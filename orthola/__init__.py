@@ -15,31 +15,49 @@ __version__ = "0.1.0"
 # Public name -> module that defines it.
 _HOME = {
     "CayleyResult": "orthola._maps.result",
+    "GPAResult": "orthola._procrustes.generalized",
     "HaarReflectors": "orthola._maps.haar",
     "HouseholderVectors": "orthola._maps.vectors",
+    "MeanRotation": "orthola._procrustes.mean_rotation",
+    "MergeResult": "orthola._procrustes.merging",
+    "ObliqueResult": "orthola._procrustes.oblique",
+    "OrthogonalTransform": "orthola._procrustes.transform",
+    "PermutationResult": "orthola._procrustes.permutation",
     "PolarQuality": "orthola._polar.quality",
     "PolarResult": "orthola._polar.api",
+    "ProcrustesResult": "orthola._procrustes.api",
+    "ProcrustesStream": "orthola._procrustes.stream",
     "ProjectorVectors": "orthola._maps.projector",
     "RebaseResult": "orthola._maps.retraction",
     "Schedule": "orthola._polar.schedules",
     "Status": "orthola._core.errors",
     "StatusError": "orthola._core.errors",
+    "StiefelResult": "orthola._procrustes.stiefel",
+    "SymmetricResult": "orthola._procrustes.symmetric",
+    "TwoSidedResult": "orthola._procrustes.two_sided",
+    "Uniqueness": "orthola._procrustes.api",
     "cayley": "orthola._maps.cayley",
     "cayley_frame": "orthola._maps.frame",
     "cayley_frame_inverse": "orthola._maps.frame",
     "cayley_inverse": "orthola._maps.cayley",
     "check": "orthola._core.errors",
     "explain": "orthola._core.dispatch",
+    "generalized_procrustes": "orthola._procrustes.generalized",
     "haar": "orthola._maps.haar",
     "householder_apply": "orthola._maps.householder",
     "householder_product": "orthola._maps.householder",
     "householder_projector": "orthola._maps.projector",
     "householder_projector_vectors": "orthola._maps.projector",
     "householder_vectors": "orthola._maps.vectors",
+    "mean_rotation": "orthola._procrustes.mean_rotation",
+    "merge_weights": "orthola._procrustes.merging",
+    "oblique_procrustes": "orthola._procrustes.oblique",
     "options": "orthola._core.options",
     "orthogonalize": "orthola._polar.orthogonalize",
+    "permutation_procrustes": "orthola._procrustes.permutation",
     "polar": "orthola._polar.api",
     "polar_quality": "orthola._polar.quality",
+    "procrustes": "orthola._procrustes.api",
     "project_tangent": "orthola._maps.retraction",
     "rebase": "orthola._maps.retraction",
     "retract": "orthola._maps.retraction",
@@ -48,21 +66,36 @@ _HOME = {
     "skew_exp": "orthola._maps.exponential",
     "skew_exp_frame": "orthola._maps.exponential_frame",
     "skew_from_vector": "orthola._maps.packed",
+    "stiefel_procrustes": "orthola._procrustes.stiefel",
+    "symmetric_procrustes": "orthola._procrustes.symmetric",
     "testing": "orthola.testing",
+    "two_sided_procrustes": "orthola._procrustes.two_sided",
     "vector_from_skew": "orthola._maps.packed",
 }
 
 __all__ = [
     "CayleyResult",
+    "GPAResult",
     "HaarReflectors",
     "HouseholderVectors",
+    "MeanRotation",
+    "MergeResult",
+    "ObliqueResult",
+    "OrthogonalTransform",
+    "PermutationResult",
     "PolarQuality",
     "PolarResult",
+    "ProcrustesResult",
+    "ProcrustesStream",
     "ProjectorVectors",
     "RebaseResult",
     "Schedule",
     "Status",
     "StatusError",
+    "StiefelResult",
+    "SymmetricResult",
+    "TwoSidedResult",
+    "Uniqueness",
     "__version__",
     "cayley",
     "cayley_frame",
@@ -70,16 +103,22 @@ __all__ = [
     "cayley_inverse",
     "check",
     "explain",
+    "generalized_procrustes",
     "haar",
     "householder_apply",
     "householder_product",
     "householder_projector",
     "householder_projector_vectors",
     "householder_vectors",
+    "mean_rotation",
+    "merge_weights",
+    "oblique_procrustes",
     "options",
     "orthogonalize",
+    "permutation_procrustes",
     "polar",
     "polar_quality",
+    "procrustes",
     "project_tangent",
     "rebase",
     "retract",
@@ -88,7 +127,10 @@ __all__ = [
     "skew_exp",
     "skew_exp_frame",
     "skew_from_vector",
+    "stiefel_procrustes",
+    "symmetric_procrustes",
     "testing",
+    "two_sided_procrustes",
     "vector_from_skew",
 ]
 
@@ -117,6 +159,17 @@ if TYPE_CHECKING:
     from ._polar.orthogonalize import orthogonalize
     from ._polar.quality import PolarQuality, polar_quality
     from ._polar.schedules import Schedule, schedule
+    from ._procrustes.api import ProcrustesResult, Uniqueness, procrustes
+    from ._procrustes.generalized import GPAResult, generalized_procrustes
+    from ._procrustes.mean_rotation import MeanRotation, mean_rotation
+    from ._procrustes.merging import MergeResult, merge_weights
+    from ._procrustes.oblique import ObliqueResult, oblique_procrustes
+    from ._procrustes.permutation import PermutationResult, permutation_procrustes
+    from ._procrustes.stiefel import StiefelResult, stiefel_procrustes
+    from ._procrustes.stream import ProcrustesStream
+    from ._procrustes.symmetric import SymmetricResult, symmetric_procrustes
+    from ._procrustes.transform import OrthogonalTransform
+    from ._procrustes.two_sided import TwoSidedResult, two_sided_procrustes
 
 
 def __getattr__(name: str) -> Any:

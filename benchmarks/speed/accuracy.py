@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speed.generalized import generalized_accuracy
 from benchmarks.speed.protocol import Case
 
 Accuracy = dict[str, float]
@@ -51,11 +52,13 @@ def orthogonalize_accuracy(a: NDArray[Any], answer: NDArray[Any]) -> Accuracy:
 MEASURES: dict[str, Callable[..., Accuracy]] = {
     "polar": polar_accuracy,
     "orthogonalize": orthogonalize_accuracy,
+    "generalized procrustes": generalized_accuracy,
 }
 
 SUMMARY = {
     "polar": "{orthogonality:.1e} / {residual:.1e}",
     "orthogonalize": "[{sigma_min:.3g}, {sigma_max:.4g}]",
+    "generalized procrustes": "{objective:.12e} / {distortion:.1e}",
 }
 
 

@@ -15,11 +15,13 @@ __all__ = [
     "HouseholderLimits",
     "OrthogonalizeLimits",
     "PolarLimits",
+    "ProcrustesLimits",
     "cayley_limits",
     "gpu_limits",
     "householder_limits",
     "orthogonalize_limits",
     "polar_limits",
+    "procrustes_limits",
 ]
 
 
@@ -134,6 +136,22 @@ _EXPONENTIAL = ExponentialLimits(4, 32)
 def exponential_limits() -> ExponentialLimits:
     """Limits of `skew_exp` and its derivative, the same for all dtypes."""
     return _EXPONENTIAL
+
+
+class ProcrustesLimits(NamedTuple):
+    """Which stacks `procrustes` fits in a Numba kernel."""
+
+    stack_items: int  # stacks of at least so many items, and of one per 3 dimensions, ...
+    stack_order: int  # ... of at most so many dimensions ...
+    stack_rows: int  # ... and so many points, which it sums one after the other
+
+
+_PROCRUSTES = ProcrustesLimits(2, 16, 2**16)
+
+
+def procrustes_limits() -> ProcrustesLimits:
+    """Limits of `procrustes`, the same for all dtypes."""
+    return _PROCRUSTES
 
 
 class GpuLimits(NamedTuple):

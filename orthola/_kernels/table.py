@@ -90,6 +90,16 @@ def _blocks(facts: Any) -> bool:
     )
 
 
+def _small_fits(facts: Any) -> bool:
+    limits = tuning.procrustes_limits()
+    return bool(
+        facts.dtype_name in ("float64", "complex128")
+        and facts.batch >= max(limits.stack_items, facts.columns / 3)
+        and 1 <= facts.columns <= limits.stack_order
+        and 1 <= facts.rows <= limits.stack_rows
+    )
+
+
 def _cayley_kernels() -> tuple[Kernel, ...]:
     """NumPy arrays and CPU tensors share the kernels."""
     small, items = "orthola._kernels.numba.cayley_small", "orthola._kernels.numba.cayley_items"
@@ -167,6 +177,20 @@ KERNELS = (
         "polar",
         "torch",
         "orthola._polar.shared_memory:polar_of_tensor",
+        _in_main_memory,
+        "a CPU tensor shares its memory with NumPy",
+    ),
+    Kernel(
+        "procrustes",
+        "numpy",
+        "orthola._kernels.numba.procrustes_small:procrustes_stack",
+        _small_fits,
+        "a stack of small problems",
+    ),
+    Kernel(
+        "procrustes",
+        "torch",
+        "orthola._procrustes.shared_memory:fit_of_tensors",
         _in_main_memory,
         "a CPU tensor shares its memory with NumPy",
     ),

@@ -17,6 +17,7 @@ from .._maps.retraction import projected, step
 from .._maps.vectors import reflectors_of
 from .._polar.api import polar_factors
 from .._polar.orthogonalize import approximate_factor
+from .._procrustes.api import procrustes_parts
 
 __all__ = [
     "cayley",
@@ -29,6 +30,7 @@ __all__ = [
     "householder_vectors",
     "orthogonalize",
     "polar",
+    "procrustes",
     "project_tangent",
     "retract",
     "skew_exp",
@@ -37,6 +39,7 @@ __all__ = [
 
 orthogonalize = torch.compiler.allow_in_graph(approximate_factor)
 polar = torch.compiler.allow_in_graph(polar_factors)
+procrustes = torch.compiler.allow_in_graph(procrustes_parts)
 cayley = torch.compiler.allow_in_graph(transformed)
 cayley_frame = torch.compiler.allow_in_graph(frame_of)
 cayley_frame_inverse = torch.compiler.allow_in_graph(parameters_of)

@@ -15,6 +15,7 @@ from orthola._core.space import resolve
 from orthola._kernels import table
 from orthola._maps import cayley_plan, exponential_engine, fast_path, frame_engine
 from orthola._polar.plan import facts_of
+from orthola._procrustes import plan as procrustes_plan
 from tests.backends import load as load_backend
 from tests.capabilities import EXACT
 
@@ -74,7 +75,7 @@ def test_registrations_are_well_formed_and_their_modules_exist(entry):
     module, _, function = entry.target.partition(":")
     assert function.isidentifier()
     # A library's own way into the same room, or a kernel.
-    assert module.startswith(("orthola._kernels.", "orthola._polar."))
+    assert module.startswith(("orthola._kernels.", "orthola._polar.", "orthola._procrustes."))
     assert entry.library in ("numpy", "cupy", "torch", "jax")
     assert entry.reason
     assert importlib.util.find_spec(module) is not None
@@ -108,6 +109,9 @@ def facts_for(operation, dtype):
         yield from (frame_engine.Facts(host, False) for host in (True, False))
     elif name == "exponential":
         yield from (exponential_engine.Facts(batch, n) for n, _, batch in SIZES)
+    elif name == "procrustes":
+        for rows, columns, batch in SIZES:
+            yield procrustes_plan.Facts("numpy", True, False, True, dtype, rows, columns, batch)
     else:  # chosen by the space, whatever the sizes
         assert name in ("products", "signed_lu", "flip_pairs", "frame_vectors", "frame_status")
         yield space.with_dtype(dtype)

@@ -23,27 +23,38 @@ FEATURES = {path.name for path in ROOT.glob("_*") if path.is_dir()} - SERVICES -
 # Algorithm texts name no library at all; the other files of the room meet the outside.
 TEXTS = {
     "_polar": {
-        "approximate", "chain", "engine", "gram", "halley", "image", "kinds", "minimax", "newton",
-        "newton_schulz", "qr_halley", "roots", "schedules", "svd", "tangent", "weights",
+        "approximate", "chain", "engine", "gram", "halley", "image", "kinds", "minimax",
+        "newton", "newton_schulz", "qr_halley", "roots", "schedules", "svd", "tangent",
+        "weights",
     },
     "_maps": {
         "cayley_derivatives", "cayley_inverse_text", "cayley_plan", "cayley_retraction",
-        "cayley_rules", "cayley_text", "exponential_columns", "frame_columns", "frame_coordinates", "frame_derivatives", "frame_factors", "jets",
-        "orthonormality", "pade", "pair_flips", "polar_form", "reflector_derivatives",
-        "reflector_rules", "reflectors", "result", "signed_lu", "signs", "squaring",
-        "vector_derivatives",
+        "cayley_rules", "cayley_text", "exponential_columns", "frame_columns",
+        "frame_coordinates", "frame_derivatives", "frame_factors", "jets", "orthonormality",
+        "pade", "pair_flips", "polar_form", "reflector_derivatives", "reflector_rules",
+        "reflectors", "result", "signed_lu", "signs", "squaring", "vector_derivatives",
+    },
+    "_procrustes": {
+        "consensus", "consensus_data", "consensus_sweep", "consensus_unique", "lyapunov",
+        "moments", "refine", "rows", "secular", "solve", "state", "state_second", "state_solve",
+        "stiefel_steps", "tangent", "units",
     },
 }  # fmt: skip
 OTHERS = {
     "_polar": {
-        "__init__", "api", "factors", "orthogonalize", "plan", "presets", "quality", "sequences",
-        "shared_memory", "single",
+        "__init__", "api", "factors", "orthogonalize", "plan", "presets", "quality",
+        "sequences", "shared_memory", "single",
     },
     "_maps": {
         "__init__", "cayley", "cayley_engine", "exponential", "exponential_derivatives",
-        "exponential_engine", "exponential_frame", "fast_path",
-        "frame", "frame_engine", "haar", "householder", "packed", "projector",
-        "reflector_arguments", "retraction", "vectors",
+        "exponential_engine", "exponential_frame", "fast_path", "frame", "frame_engine", "haar",
+        "householder", "packed", "projector", "reflector_arguments", "retraction", "vectors",
+    },
+    "_procrustes": {
+        "__init__", "api", "fit", "general", "generalized", "host", "mean_rotation", "merging",
+        "oblique", "pair", "permutation", "plan", "shared_memory", "single", "stack", "stiefel",
+        "stream", "stream_answer", "stream_file", "stream_input", "symmetric", "transform",
+        "two_sided",
     },
 }  # fmt: skip
 LIBRARIES = (

@@ -1,0 +1,186 @@
+"""States on disk: arrays and a JSON header in one file, written atomically, never pickled.
+
+The file is an ordinary uncompressed ``.npz`` archive, with one more member for the header: what
+zip checks (a directory at the end, a checksum per member) tells whole files from broken ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import zipfile
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Stored", "load", "on_host", "save"]
+
+_HEADER = "header.json"
+_FORMAT = "orthola state"
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same state gives the same bytes
+# What a file that ends too early, or was damaged, makes the readers raise.
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError)
+
+
+class Stored(NamedTuple):
+    """What a file holds."""
+
+    version: int
+    header: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def on_host(x: Any) -> NDArray[Any]:
+    """An array of any library as a NumPy array in main memory: writing a file is what moves it."""
+    from array_api_compat import is_cupy_array, is_torch_array, to_device
+
+    if is_torch_array(x) or is_cupy_array(x):
+        x = to_device(x, "cpu")
+    return np.asarray(x)
+
+
+def save(
+    path: str | os.PathLike[str],
+    kind: str,
+    version: int,
+    arrays: Mapping[str, NDArray[Any]],
+    header: Mapping[str, Any],
+) -> None:
+    """Write a state; whenever the process is killed, `path` has the old state or the new one.
+
+    Parameters
+    ----------
+    path : path
+        File to write or to replace; a link is followed. The new file is first written beside it
+        as ``.NAME.XXXXXXXX.part``, which only a killed process leaves behind.
+    kind : str
+        What is stored, ``"procrustes stream"`` for example; `load` asks for it again.
+    version : int
+        Version of the layout of this kind.
+    arrays : mapping of str to ndarray
+        Arrays by name, of any dtype but objects.
+    header : mapping
+        What JSON can hold.
+
+    Raises
+    ------
+    TypeError
+        For objects in arrays or in the header; nothing has been written then.
+    OSError
+        If the file cannot be written; the old one is still there.
+    """
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+            raise TypeError(
+                f"save: expected NumPy arrays of numbers, got {type(array).__name__} for {name!r}"
+            )
+    text = json.dumps({"format": _FORMAT, "kind": kind, "version": version, "header": dict(header)})
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    part = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            _write(file, text, arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            shutil.copymode(target, part)
+        os.replace(part, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+    _sync_folder(folder)
+
+
+def _write(file: Any, text: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), text)
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as out:
+                np.lib.format.write_array(out, array, allow_pickle=False)
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name last through a power failure, where folders can be opened."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems refuse
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def load(path: str | os.PathLike[str], kind: str, *, version: int) -> Stored:
+    """Read a state back.
+
+    Parameters
+    ----------
+    path : path
+        What `save` wrote.
+    kind : str
+        What is expected to be in it.
+    version : int
+        The newest layout that the caller understands; older ones are handed over as they are.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    ValueError
+        If it is not whole, not written by `save`, of another kind, or newer than `version`.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                head = json.loads(archive.read(_HEADER))
+                known = isinstance(head, dict) and head.get("format") == _FORMAT
+                if not known:
+                    raise ValueError("no header of orthola")
+                _check_kind(path, head, kind, version)
+                arrays = {
+                    entry.removesuffix(".npy"): _array(archive, entry)
+                    for entry in archive.namelist()
+                    if entry.endswith(".npy")
+                }
+        except _Refused:
+            raise
+        except _BROKEN as error:
+            raise ValueError(
+                f"load: expected a whole file with a {kind}, but {os.fspath(path)!r} is truncated, "
+                f"damaged or of another origin ({error}); use an older copy of it"
+            ) from error
+    return Stored(int(head["version"]), dict(head["header"]), arrays)
+
+
+class _Refused(ValueError):
+    """The file is whole, and is not what was asked for."""
+
+
+def _check_kind(path: Any, head: Mapping[str, Any], kind: str, version: int) -> None:
+    if head["kind"] != kind:
+        raise _Refused(f"load: expected a {kind} in {os.fspath(path)!r}, got a {head['kind']}")
+    if head["version"] > version:
+        raise _Refused(
+            f"load: expected a {kind} of version {version} at most in {os.fspath(path)!r}, got "
+            f"version {head['version']}; a newer orthola has written it: update orthola"
+        )
+
+
+def _array(archive: zipfile.ZipFile, entry: str) -> NDArray[Any]:
+    with archive.open(entry) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        member.read(1)  # to the end, where the checksum is compared
+    return array
