@@ -18,7 +18,7 @@ from orthola._cli.backends import load
 from orthola._cli.polar_study.methods import methods_for
 from orthola._cli.polar_study.problems import stated
 from orthola._cli.polar_study.sampling import Curve, sample
-from orthola._cli.polar_study.selection import DTYPES
+from orthola._cli.selection import DTYPES
 from orthola._cli.terminal import Ticker, terminal
 from orthola._core.errors import Status
 from orthola._core.versions import environment

@@ -25,4 +25,14 @@ STUDIES: tuple[Study, ...] = (
         "convergence of every method of polar: accuracy per step and per second",
         "orthola._cli.polar_study.command",
     ),
+    Study(
+        "maps",
+        "gradient descent through every orthogonal map: loss, drift and time per step",
+        "orthola._cli.maps_study.command",
+    ),
+    Study(
+        "procrustes",
+        "accuracy and speed of procrustes beside SciPy: condition, offset, size, batch",
+        "orthola._cli.procrustes_study.command",
+    ),
 )

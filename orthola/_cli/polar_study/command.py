@@ -7,68 +7,51 @@ figure and a JSON file with orthogonality, residual, singular values and time of
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..._core.versions import environment
-from .. import backends
-from ..failure import Failure, needed
+from .. import backends, report
+from ..arguments import add_shared, checked, output_directory
+from ..matrices import Problem
+from ..selection import DTYPES, select
 from ..terminal import Terminal, terminal
-from . import report, tables
+from . import tables
 from .approximation import approximate
 from .methods import Method, methods_for
-from .outcome import Outcome
-from .problems import Problem
+from .outcome import DEFINITIONS, Outcome
+from .problems import bundled, parse_synthetic
 from .sampling import sample, timed
-from .selection import DTYPES, select
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    quick = "one small matrix, one timed run: a first look"
+    add_shared(parser, dtypes=DTYPES, quick=quick)
     add = parser.add_argument
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add("--input", nargs="+", type=Path, metavar="FILE", default=[],
-        help="matrices in .npy, .npz or .safetensors files; default: data that comes with "
-        "scikit-learn")  # fmt: skip
-    add("--key", metavar="NAME", help="which array of an .npz or .safetensors file")
     add("--synthetic", action="append", metavar="N,KAPPA", default=[],
         help="add a random N x N matrix of condition KAPPA, "
         "geometric spectrum; repeatable")  # fmt: skip
     add("--backend", choices=backends.BACKENDS, default="numpy", help="default: numpy")
-    add("--dtype", choices=DTYPES, help="default: that of the file, float64 for other data")
-    add("--out", type=Path, default=Path("orthola-study"), metavar="DIR",
-        help="where the files go; default: ./orthola-study")  # fmt: skip
-    add("--repeats", type=int, default=3, metavar="N", help="timed runs of each point; default: 3")
-    add("--threads", type=int, default=1, metavar="N", help="BLAS threads; default 1")
-    add("--quick", action="store_true", help="one small matrix, one timed run: a first look")
-    add("--no-figures", action="store_true", help="tables and JSON only")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, draw, print."""
-    for option in ("repeats", "threads"):
-        given = getattr(arguments, option)
-        if given is not None and given < 1:
-            raise Failure(f"--{option}: expected at least 1, got {given}")
-    if not arguments.no_figures:
-        needed("matplotlib", "drawing (leave it out with --no-figures)")
+    checked(arguments)
     backend = backends.load(arguments.backend)
     problems = select(
         arguments.input,
         key=arguments.key,
-        synthetic=arguments.synthetic,
+        bundled=lambda: bundled(quick=arguments.quick),
         dtype=arguments.dtype,
-        quick=arguments.quick,
+        more=lambda: [
+            parse_synthetic(text, arguments.dtype or "float64") for text in arguments.synthetic
+        ],
     )
-    directory: Path = arguments.out
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"--out {directory}: cannot be made: {error.strerror}") from None
+    directory = output_directory(arguments)
 
     out = terminal()
     repeats = 1 if arguments.quick else arguments.repeats
@@ -85,13 +68,20 @@ def run(arguments: argparse.Namespace) -> None:
 
         files = [file for outcome in outcomes for file in draw(outcome, backend, directory)]
     text = tables.summary(outcomes, directory, files)
-    settings = {
-        "backend": backend.name,
-        "device": backend.device,
-        "repeats": repeats,
-        "files": [file.name for file in files],
-    }
-    report.write(directory / "polar.json", outcomes, settings, used, text)
+    report.write(
+        directory,
+        "polar",
+        settings={
+            "backend": backend.name,
+            "device": backend.device,
+            "repeats": repeats,
+            "files": [file.name for file in files],
+        },
+        environment=used,
+        definitions=DEFINITIONS,
+        problems=[outcome.as_json() for outcome in outcomes],
+        summary=text,
+    )
     out.paragraph(text)
 
 

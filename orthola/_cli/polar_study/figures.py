@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..backends import Backend
+from ..drawing import canvas, save
+from ..numbers import power
 from . import panels
 from .outcome import Outcome
-from .style import LOOK, RC
+from .style import LOOK
 from .tables import label
 
 __all__ = ["draw"]
@@ -20,46 +20,21 @@ _GRID = (
     (panels.accuracy_and_time, panels.spectrum, panels.approximate_factor),
 )
 _SIZE = (17.0, 9.6)  # inches
-_DPI = 110
 
 
 def draw(outcome: Outcome, backend: Backend, directory: Path) -> list[Path]:
     """Write ``polar-NAME.png`` and ``.svg``; return their paths."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    with mpl.rc_context(RC):
-        gaps = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.14, hspace=0.05, wspace=0.04)
-        figure = Figure(figsize=_SIZE, layout=gaps)
-        FigureCanvasAgg(figure)
+    problem = outcome.problem
+    title = (
+        f"{problem.title}   ·   condition {power(outcome.condition)}   ·   "
+        f"{backend.name} {problem.matrix.dtype.name}"
+    )
+    with canvas(title, _SIZE) as figure:
         for line, drawers in zip(figure.subplots(2, 3), _GRID, strict=True):
             for axes, drawer in zip(line, drawers, strict=True):
                 drawer(axes, outcome)
-        problem = outcome.problem
-        figure.suptitle(
-            f"{problem.title}   ·   condition {_power(outcome.condition)}   ·   "
-            f"{backend.name} {problem.matrix.dtype.name}",
-            fontsize=16,
-            x=0.01,
-            ha="left",
-        )
         figure.legend(handles=_legend(outcome), loc="outside lower center", ncols=8, fontsize=12.5)
-        paths = [directory / f"polar-{problem.name}{suffix}" for suffix in (".png", ".svg")]
-        for path in paths:
-            figure.savefig(path, dpi=_DPI)
-    return paths
-
-
-def _power(x: float) -> str:
-    """A number in mathematical notation."""
-    if not np.isfinite(x):
-        return "∞"
-    if x < 1e4:
-        return f"{x:.3g}" if x < 1e3 else f"{x:.0f}"
-    digits, exponent = f"{x:.1e}".split("e")
-    return rf"${digits} \times 10^{{{int(exponent)}}}$"
+        return save(figure, directory, f"polar-{problem.name}")
 
 
 def _legend(outcome: Outcome) -> list[Any]:

@@ -9,9 +9,7 @@ import numpy as np
 
 from ...testing import orthogonality, polar_residual
 
-__all__ = ["DIGITS", "Quality", "digits", "judge", "seconds_to_digits"]
-
-DIGITS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14)
+__all__ = ["Quality", "judge"]
 
 
 class Quality(NamedTuple):
@@ -42,17 +40,3 @@ def judge(
         float(values[-1]),
         float(values[0]),
     )
-
-
-def digits(error: float) -> float:
-    """Correct decimal digits; an error of 0 counts as the last digit that double precision has."""
-    return -math.log10(max(error, 2.0**-53)) if error == error else 0.0
-
-
-def seconds_to_digits(errors: list[float], seconds: list[float]) -> dict[str, float | None]:
-    """Time of the first point of a curve that has so many digits; None where it never does."""
-    reached: dict[str, float | None] = {}
-    for wanted in DIGITS:
-        times = (t for e, t in zip(errors, seconds, strict=True) if e <= 10.0**-wanted)
-        reached[str(wanted)] = next(times, None)
-    return reached

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..axes import level, step_axis, time_axis, visible
+from ..drawing import LEVEL
 from .approximation import LOWER_BOUND
 from .outcome import Outcome
 from .sampling import Curve
-from .style import LEVEL, LOOK, STATED
+from .style import LOOK, STATED
 
 __all__ = [
     "accuracy_and_time",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 _FLOOR = 1e-17  # a singular value of 0 has no logarithm
+_BELOW = 1 / 30  # of eps: where an error of 0 is drawn
 _CEILING = 1e3  # errors above this are cut off: they say no more than "not yet"
 
 
@@ -52,7 +55,7 @@ def spread(axes: Any, outcome: Outcome) -> None:
     axes.axhline(1.0, **LEVEL)
     bottom, top = axes.get_ylim()
     axes.set_ylim(min(bottom, 0.05), max(top, 5.0))  # at least two powers of ten are named
-    _step_axis(axes)
+    step_axis(axes)
     axes.set(title="Singular values of the iterate", ylabel="smallest and largest σ")
 
 
@@ -62,12 +65,12 @@ def accuracy_and_time(axes: Any, outcome: Outcome) -> None:
         look = LOOK[curve.method]
         timed = [p for p in curve.points if p.seconds is not None]
         times = [1e3 * (p.seconds or 0.0) for p in timed]
-        errors = _visible([p.quality.error for p in timed], outcome.eps)
+        errors = visible([p.quality.error for p in timed], outcome.eps * _BELOW)
         axes.loglog(times, errors, color=look.colour, marker=look.marker, lw=1.2, ms=4, alpha=0.6)
         axes.loglog(times[-1:], errors[-1:], **look.final())
-    _level(axes, outcome.eps, "eps", "#777777")
+    level(axes, outcome.eps, "eps", "#777777")
     _cut(axes, outcome.eps)
-    _millisecond_axis(axes)
+    time_axis(axes, "time of the call  [ms]")
     axes.set(title="Accuracy and time", ylabel="larger of the two errors")
 
 
@@ -75,11 +78,11 @@ def spectrum(axes: Any, outcome: Outcome) -> None:
     """Singular values of the matrix: what the methods are up against."""
     values = outcome.singular_values / outcome.singular_values[0]
     index = np.arange(1, values.size + 1)
-    axes.semilogy(index, _visible(values, outcome.eps), color="#444444", lw=2.5)
-    _level(axes, outcome.eps, "eps", "#777777")
+    axes.semilogy(index, visible(values, outcome.eps * _BELOW), color="#444444", lw=2.5)
+    level(axes, outcome.eps, "eps", "#777777")
     axes.xaxis.get_major_locator().set_params(integer=True)
     bound = LOWER_BOUND * float(np.linalg.norm(values))
-    _level(axes, bound, "orthogonalize: interval above", STATED, above=False)
+    level(axes, bound, "orthogonalize: interval above", STATED, above=False)
     axes.set(title="The matrix", xlabel="i", ylabel="singular values  σᵢ / σ₁")
 
 
@@ -113,61 +116,15 @@ def _errors(axes: Any, outcome: Outcome, values: Callable[[Curve], list[float]])
         look = LOOK[curve.method]
         if curve.stepwise:
             steps = [p.steps for p in curve.points]
-            errors = _visible(values(curve), outcome.eps)
+            errors = visible(values(curve), outcome.eps * _BELOW)
             axes.semilogy(steps, errors, color=look.colour, marker=look.marker)
         elif curve.method == "svd":
-            _level(axes, _visible(values(curve), outcome.eps)[0], "svd", look.colour)
-    _level(axes, outcome.eps, "eps", "#777777", above=False)
-    _step_axis(axes)
+            level(axes, visible(values(curve), outcome.eps * _BELOW)[0], "svd", look.colour)
+    level(axes, outcome.eps, "eps", "#777777", above=False)
+    step_axis(axes)
     _cut(axes, outcome.eps)
-
-
-def _step_axis(axes: Any) -> None:
-    """Square-root scale: room for the first steps, where most methods end."""
-    most = max(round(float(axes.dataLim.x1)), 1)
-    axes.set_xscale("function", functions=(_signed_root, _signed_square))
-    axes.set_xlim(-0.05, most * 1.06)
-    axes.set_xticks([k for k in (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30, 35, 40) if k <= most])
-    axes.set_xlabel("steps")
-
-
-def _signed_root(x: Any) -> Any:
-    return np.sign(x) * np.sqrt(np.abs(x))
-
-
-def _signed_square(x: Any) -> Any:
-    return np.sign(x) * np.square(x)
-
-
-def _millisecond_axis(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("time of the call  [ms]")
-
-
-def _visible(values: Any, eps: float) -> Any:
-    """Values for a logarithmic axis: a 0 is drawn below eps, NaN is not drawn."""
-    return np.maximum(np.asarray(values, dtype=float), eps / 30)
 
 
 def _cut(axes: Any, eps: float) -> None:
     """Room below for the name of the line at eps, and no more above than can be read."""
     axes.set_ylim(eps / 100, min(max(axes.get_ylim()[1], 10.0), _CEILING))
-
-
-def _level(axes: Any, level: float, text: str, colour: str, *, above: bool = True) -> None:
-    """A dashed line with its name at the left end."""
-    axes.axhline(level, **LEVEL | {"color": colour})
-    axes.annotate(
-        text,
-        (0.0, level),
-        xycoords=("axes fraction", "data"),
-        xytext=(5, 3 if above else -4),
-        textcoords="offset points",
-        va="bottom" if above else "top",
-        fontsize=10,
-        color=colour,
-    )

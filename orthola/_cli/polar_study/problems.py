@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ...testing import from_spectrum, spectrum
 from ..failure import Failure, needed
+from ..matrices import Problem, datasets, handwritten_digits, named
 
-__all__ = ["Problem", "bundled", "parse_synthetic", "stated"]
+__all__ = ["bundled", "parse_synthetic", "stated"]
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 _PATCH = 8
 
 
-class Problem(NamedTuple):
-    """One matrix, on the host."""
-
-    name: str  # short, fit for a file name
-    title: str
-    matrix: np.ndarray[Any, Any]
-
-
 def bundled(*, quick: bool) -> list[Problem]:
     """Real matrices of condition 3e3, 3e6 and 1e15; with `quick` a part of the first one."""
-    datasets = needed("sklearn.datasets", "the bundled data")
-    digits = datasets.load_digits().data
-    # Pixels that no digit ever touches would make the matrix exactly singular.
-    digits = digits[:, digits.any(axis=0)]
+    digits = handwritten_digits(quick=quick)
     if quick:
-        inked = digits[:300]
-        return [_named("digits", "300 handwritten digits", inked[:, inked.any(axis=0)])]
+        return [digits]
     needed("PIL", "reading the bundled photographs")
-    temple, flower = (image @ np.array(_LUMINANCE) / 255 for image in _photographs(datasets))
+    temple, flower = (
+        image @ np.array(_LUMINANCE) / 255 for image in datasets().load_sample_images().images
+    )
     patches = _patches(flower[:256, :512])
     return [
-        _named("digits", "Handwritten digits", digits),
-        _named("temple", "Photograph of a temple", temple[:192, :192]),
-        _named(
+        digits,
+        named("temple", "Photograph of a temple", temple[:192, :192]),
+        named(
             "patches",
             "Patches of a flower, each minus its mean",
             patches - patches.mean(axis=1, keepdims=True),
@@ -71,15 +62,6 @@ def parse_synthetic(text: str, dtype: str) -> Problem:
     if n < 1 or not 1.0 <= kappa < float("inf"):
         raise Failure(f"--synthetic: expected n >= 1 and finite kappa >= 1, got {text!r}")
     return stated("geometric", n, kappa, dtype=dtype)
-
-
-def _named(name: str, title: str, matrix: np.ndarray[Any, Any]) -> Problem:
-    m, n = matrix.shape
-    return Problem(name, f"{title}, {m} × {n}", np.ascontiguousarray(matrix))
-
-
-def _photographs(datasets: Any) -> Any:
-    return datasets.load_sample_images().images
 
 
 def _patches(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

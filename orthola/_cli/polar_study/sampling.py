@@ -16,8 +16,9 @@ import numpy as np
 
 from ..._core.errors import Status
 from ..backends import Backend
-from .clock import shortest_times
-from .measures import Quality, digits, judge, seconds_to_digits
+from ..clock import shortest_times
+from ..digits import digits, seconds_to_digits
+from .measures import Quality, judge
 from .methods import Method, calls, choice
 
 __all__ = ["Curve", "Point", "sample", "timed"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .measures import digits
+from ..digits import digits
+from ..numbers import duration
+from ..report import whereabouts
 from .outcome import Outcome
 from .sampling import Curve
 
-__all__ = ["COLUMNS", "duration", "label", "row", "summary"]
+__all__ = ["COLUMNS", "label", "row", "summary"]
 
 COLUMNS = ("method", ">steps", ">time", ">orthogonality", ">residual", ">digits", "status")
 
@@ -34,20 +36,9 @@ def label(curve: Curve) -> str:
     return curve.method if curve.picked is None else f"{curve.method} ({curve.picked})"
 
 
-def duration(seconds: float) -> str:
-    """Three digits with a fitting unit."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
-
-
 def summary(outcomes: Sequence[Outcome], directory: Path, files: Sequence[Path]) -> str:
     """Which method was fastest, which most accurate, and where the files are."""
-    figures = sum(file.suffix == ".png" for file in files)
-    drawn = f"{figures} figure{'s' * (figures != 1)} (PNG and SVG)"
-    what = f"{drawn} and all numbers (polar.json)" if figures else "All numbers (polar.json)"
-    return " ".join([*map(_verdict, outcomes), f"{what} are in {directory}."])
+    return " ".join([*map(_verdict, outcomes), whereabouts(directory, "polar", files)])
 
 
 def _verdict(outcome: Outcome) -> str:

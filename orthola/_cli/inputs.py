@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..failure import Failure, needed
-from .problems import Problem
+from .failure import Failure, needed
+from .matrices import Problem
 
 __all__ = ["from_file"]
 

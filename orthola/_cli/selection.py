@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..failure import Failure
+from .failure import Failure
 from .inputs import from_file
-from .problems import Problem, bundled, parse_synthetic
+from .matrices import Problem
 
-__all__ = ["DTYPES", "select"]
+__all__ = ["DTYPES", "REAL_DTYPES", "select"]
 
-DTYPES = ("float32", "float64", "complex64", "complex128")
+REAL_DTYPES = ("float32", "float64")
+DTYPES = (*REAL_DTYPES, "complex64", "complex128")
 
 
 def select(
     files: Sequence[Path],
     *,
     key: str | None,
-    synthetic: Sequence[str],
+    bundled: Callable[[], list[Problem]],
     dtype: str | None,
-    quick: bool,
+    more: Callable[[], list[Problem]] = list,
+    dtypes: Sequence[str] = DTYPES,
 ) -> list[Problem]:
-    """The files, or the bundled data where there are none, and what is synthetic."""
+    """The files, or the bundled data where there are none, and `more` besides.
+
+    `dtype` is one of `dtypes`, or None to keep that of a file if it is one of them.
+    """
     if key is not None and not files:
         raise Failure("--key names an array in a file; give the file with --input")
-    problems = [from_file(path, key) for path in files] or bundled(quick=quick)
-    problems += [parse_synthetic(text, dtype or "float64") for text in synthetic]
+    problems = [from_file(path, key) for path in files] or bundled()
+    problems += more()
     unique: dict[str, Problem] = {}
     for problem in problems:
         name, number = problem.name, 2
         while name in unique:
             name, number = f"{problem.name}-{number}", number + 1
-        unique[name] = problem._replace(name=name, matrix=_cast(problem, dtype))
+        unique[name] = problem._replace(name=name, matrix=_cast(problem, dtype, dtypes))
     return list(unique.values())
 
 
-def _cast(problem: Problem, wanted: str | None) -> np.ndarray[Any, Any]:
+def _cast(problem: Problem, wanted: str | None, dtypes: Sequence[str]) -> np.ndarray[Any, Any]:
     matrix = problem.matrix
     is_complex = matrix.dtype.kind == "c"
     if wanted is None:
-        own = matrix.dtype.name
-        wanted = own if own in DTYPES else "complex128" if is_complex else "float64"
+        own, double = matrix.dtype.name, "complex128" if is_complex else "float64"
+        wanted = next((name for name in (own, double) if name in dtypes), "float64")
     if is_complex and not wanted.startswith("complex"):
         raise Failure(f"{problem.name}: has complex entries, which {wanted} cannot hold")
     with np.errstate(over="ignore", under="ignore"):

@@ -1,0 +1,78 @@
+"""Pairs of point clouds made of real data: the same points, and turned by a known matrix."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ... import haar
+from ..failure import Failure
+from ..matrices import Problem
+
+__all__ = ["Pair", "embedded", "offset", "shaped", "triplets"]
+
+Array = np.ndarray[Any, Any]
+_NOISE = 1e-3  # of the size of the cloud
+
+
+class Pair(NamedTuple):
+    """Points and their images: b ~ a @ rotation."""
+
+    a: Array
+    b: Array
+    rotation: Array
+
+
+def shaped(problem: Problem, n: int, condition: float, *, noise: bool) -> Pair:
+    """Principal components 1 to n of the data, each rescaled so that the cloud is so flat."""
+    turn, rotation = (haar(n, rng=seed, determinant=1) for seed in (0, 1))
+    # V in A = U diag(s) V^T, so that no axis is special.
+    a = (_components(problem, n) * np.geomspace(1.0, 1.0 / condition, n)) @ turn
+    return _turned(a, rotation, noise=noise)
+
+
+def offset(problem: Problem, n: int, distance: float) -> Pair:
+    """A round cloud of size 1, so far away from the origin; its image likewise."""
+    pair = shaped(problem, n, 1.0, noise=True)
+    size = np.linalg.norm(pair.a) / np.sqrt(pair.a.shape[0])
+    a = pair.a / size + distance
+    return Pair(a, pair.b / size - distance, pair.rotation)
+
+
+def embedded(problem: Problem, width: int) -> Pair:
+    """Random features of the data and the same in turned axes, as two encoders might give them."""
+    scores = _components(problem, min(16, *problem.matrix.shape))
+    random = np.random.default_rng(0)
+    weights = random.standard_normal((scores.shape[1], width))
+    features = np.tanh(scores * np.sqrt(scores.shape[0]) @ weights)
+    return _turned(features, haar(width, rng=1), noise=True)
+
+
+def triplets(problem: Problem, count: int, points: int = 20) -> Pair:
+    """A stack of small clouds in space: points drawn from three principal components."""
+    scores = _components(problem, 3)
+    rows = np.random.default_rng(0).integers(scores.shape[0], size=(count, points))
+    return _turned(scores[rows], haar(3, shape=count, rng=1, determinant=1), noise=True)
+
+
+def _components(problem: Problem, n: int) -> Array:
+    """Left singular vectors of the centred data: orthonormal columns."""
+    x = problem.matrix.astype(np.float64)
+    x = x / np.max(np.abs(x))
+    left, values, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    rank = int(np.count_nonzero(values > 1e-10 * max(values[0], 1e-300)))
+    if rank < n:
+        raise Failure(
+            f"{problem.name}: expected points that fill at least {n} dimensions, got {rank}"
+        )
+    components: Array = left[:, :n]
+    return components
+
+
+def _turned(a: Array, rotation: Array, *, noise: bool) -> Pair:
+    b = a @ rotation
+    if noise:
+        size = _NOISE * np.linalg.norm(a) / np.sqrt(a.size)
+        b = b + size * np.random.default_rng(2).standard_normal(b.shape)
+    return Pair(a, b, rotation)
