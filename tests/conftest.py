@@ -8,6 +8,10 @@ import os
 os.environ["JAX_ENABLE_X64"] = "True"
 # Leave GPU memory to the other libraries under test.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# Processes that test side by side would wait for each other's spinning BLAS threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for pool in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{pool}_NUM_THREADS", "1")
 
 from collections.abc import Iterator
 from typing import Any

@@ -18,12 +18,14 @@ from .orthonormality import tolerance
 from .polar_form import polar_schedule
 from .result import CayleyResult
 from .signs import as_signs
+from .skewness import raise_if_not_skew
 
 __all__ = ["CayleyResult", "cayley", "cayley_inverse"]
 
 
 def _explain(a: Any, /, **options: Any) -> Explanation:
-    options.pop("signs", None)
+    for option in ("signs", "check_skew"):  # nothing depends on them
+        options.pop(option, None)
     given, work, x, plan, reason = _prepare(a, **options)
     kernel = kernel_of("cayley", work, x) if plan.method == "solve" else None
     facts = [
@@ -55,6 +57,7 @@ def cayley(
     method: str = "auto",
     norm_bound: float | None = None,
     tol: float | None = None,
+    check_skew: bool = False,
 ) -> Any:
     r"""Cayley transform: an orthogonal or unitary matrix from a skew-Hermitian one.
 
@@ -86,6 +89,9 @@ def cayley(
     tol : float in (0, 1], optional
         For ``"polar"``: how far its polynomial may be from 1, see Notes; by default as near as
         the dtype allows.
+    check_skew : bool, optional
+        Raise where `a` is not skew-Hermitian up to rounding, and say how far it is from that.
+        Abstract values (``jax.jit``, ``torch.compile``) are not looked at.
 
     Returns
     -------
@@ -96,8 +102,9 @@ def cayley(
     ------
     TypeError, ValueError
         On input that is no floating or integer array, matrices that are not square, signs of
-        another shape or library, complex signs for real `a`, unknown options, and for
-        ``method="polar"`` without `norm_bound` inside ``jax.jit`` or ``torch.compile``.
+        another shape or library, complex signs for real `a`, unknown options, with `check_skew`
+        where `a` is not skew-Hermitian, and for ``method="polar"`` without `norm_bound` inside
+        ``jax.jit`` or ``torch.compile``.
 
     Notes
     -----
@@ -147,6 +154,8 @@ def cayley(
     True
     """
     options = {"scale": scale, "method": method, "norm_bound": norm_bound, "tol": tol}
+    if check_skew:
+        raise_if_not_skew("cayley", a)
     if is_compiling():
         from ..adapters import _torch_graph
 

@@ -11,12 +11,13 @@ from .._core import checks
 from .._core.linalg import adjoint
 from .._core.space import Space, is_compiling, resolve
 from .exponential_derivatives import differentiable_exponential
+from .skewness import raise_if_not_skew
 from .squaring import plan_for
 
 __all__ = ["checked_bound", "skew_exp"]
 
 
-def skew_exp(a: Any, /, *, norm_bound: float | None = None) -> Any:
+def skew_exp(a: Any, /, *, norm_bound: float | None = None, check_skew: bool = False) -> Any:
     r"""Orthogonal or unitary Q = exp(A), A the skew-Hermitian part of the input.
 
     Parameters
@@ -30,6 +31,9 @@ def skew_exp(a: Any, /, *, norm_bound: float | None = None) -> Any:
         value is looked at, which saves time for small matrices, the synchronisation on a GPU,
         and time and memory under ``jax.jit``. A broken promise costs accuracy: of the
         angles first, far beyond it of the orthogonality too.
+    check_skew : bool, optional
+        Raise where `a` is not skew-Hermitian up to rounding, and say how far it is from that.
+        Abstract values (``jax.jit``, ``torch.compile``) are not looked at.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def skew_exp(a: Any, /, *, norm_bound: float | None = None) -> Any:
     ------
     TypeError, ValueError
         On input that is no floating or integer array, on items that are not square, on a bound
-        that is not a positive number.
+        that is not a positive number, and with `check_skew` where `a` is not skew-Hermitian.
 
     See Also
     --------
@@ -84,6 +88,8 @@ def skew_exp(a: Any, /, *, norm_bound: float | None = None) -> Any:
     >>> np.allclose(q, [[0.0, -1.0], [1.0, 0.0]])
     True
     """
+    if check_skew:
+        raise_if_not_skew("skew_exp", a)
     if is_compiling():
         from ..adapters import _torch_graph
 

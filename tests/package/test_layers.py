@@ -32,7 +32,8 @@ TEXTS = {
         "cayley_rules", "cayley_text", "exponential_columns", "frame_columns",
         "frame_coordinates", "frame_derivatives", "frame_factors", "jets", "orthonormality",
         "pade", "pair_flips", "polar_form", "reflector_derivatives", "reflector_rules",
-        "reflectors", "result", "signed_lu", "signs", "squaring", "vector_derivatives",
+        "reflectors", "result", "signed_lu", "signs", "skewness",
+        "squaring", "vector_derivatives",
     },
     "_procrustes": {
         "consensus", "consensus_data", "consensus_sweep", "consensus_unique", "lyapunov",
