@@ -58,7 +58,7 @@ def save(
     ----------
     path : path
         File to write or to replace; a link is followed. The new file is first written beside it
-        as ``.NAME.XXXXXXXX.part``, which only a killed process leaves behind.
+        as a hidden ``.part`` file, which only a killed process leaves behind.
     kind : str
         What is stored, ``"procrustes stream"`` for example; `load` asks for it again.
     version : int

@@ -17,7 +17,16 @@ from numba.extending import get_cython_function_address, intrinsic
 
 from .jit import jit_part
 
-__all__ = ["ADJOINT", "PLAIN", "TRANSPOSED", "Addresses", "addresses", "multiply", "solve_upper"]
+__all__ = [
+    "ADJOINT",
+    "PLAIN",
+    "TRANSPOSED",
+    "Addresses",
+    "addresses",
+    "fortran_call",
+    "multiply",
+    "solve_upper",
+]
 
 PLAIN, TRANSPOSED, ADJOINT = ord("N"), ord("T"), ord("C")
 _LEFT, _RIGHT, _LOWER, _UNIT = ord("L"), ord("R"), ord("L"), ord("U")
@@ -42,7 +51,7 @@ def addresses(dtype: np.dtype[Any]) -> Addresses:
     )
 
 
-def _fortran_call(signature: Any) -> Any:
+def fortran_call(signature: Any) -> Any:
     """Code for a call in which everything is passed by reference, arrays by their first entry."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -70,7 +79,7 @@ def _gemm(
     lda: Any, b: Any, ldb: Any, beta: Any, c: Any, ldc: Any,
 ) -> Any:  # fmt: skip
     number = c.dtype
-    return _fortran_call(
+    return fortran_call(
         types.void(
             types.intp, _FLAG, _FLAG, _INT, _INT, _INT, number, a, _INT, b, _INT, number, c, _INT
         )
@@ -82,7 +91,7 @@ def _trsm(
     typing: Any, address: Any, side: Any, uplo: Any, trans: Any, diag: Any, m: Any, n: Any,
     alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
 ) -> Any:  # fmt: skip
-    return _fortran_call(
+    return fortran_call(
         types.void(types.intp, _FLAG, _FLAG, _FLAG, _FLAG, _INT, _INT, b.dtype, a, _INT, b, _INT)
     )
 

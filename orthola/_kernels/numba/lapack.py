@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import get_cython_function_address, intrinsic
 
-from .blas import _fortran_call
+from .blas import fortran_call
 from .jit import jit_part
 
 __all__ = ["Addresses", "addresses", "divide", "factor", "hermitian_square"]
@@ -51,7 +51,7 @@ def _rank_k(
     beta: Any, c: Any, ldc: Any,
 ) -> Any:  # fmt: skip
     real = getattr(c.dtype, "underlying_float", c.dtype)
-    return _fortran_call(
+    return fortran_call(
         types.void(types.intp, _FLAG, _FLAG, _INT, _INT, real, a, _INT, real, c, _INT)
     )
 
@@ -60,7 +60,7 @@ def _rank_k(
 def _getrf(
     typing: Any, address: Any, m: Any, n: Any, a: Any, lda: Any, pivots: Any, info: Any
 ) -> Any:
-    return _fortran_call(types.void(types.intp, _INT, _INT, a, _INT, pivots, info))
+    return fortran_call(types.void(types.intp, _INT, _INT, a, _INT, pivots, info))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -68,7 +68,7 @@ def _getrs(
     typing: Any, address: Any, trans: Any, n: Any, count: Any, a: Any, lda: Any, pivots: Any,
     b: Any, ldb: Any, info: Any,
 ) -> Any:  # fmt: skip
-    return _fortran_call(types.void(types.intp, _FLAG, _INT, _INT, a, _INT, pivots, b, _INT, info))
+    return fortran_call(types.void(types.intp, _FLAG, _INT, _INT, a, _INT, pivots, b, _INT, info))
 
 
 @jit_part
