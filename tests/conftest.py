@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 
 # Read by JAX once, when it is first imported; no test may have imported it yet.
 os.environ["JAX_ENABLE_X64"] = "True"
 # Leave GPU memory to the other libraries under test.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# Most of the suite's time was XLA optimising programs that run once: half of it goes this way.
+# With JAX_DISABLE_MOST_OPTIMIZATIONS=0 and XLA_FLAGS= set by the caller it runs as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# XLA stops at flags that it does not know, so this one goes to versions that were seen to.
+if version("jaxlib").startswith("0.10."):
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 # Processes that test side by side would wait for each other's spinning BLAS threads.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for pool in ("OPENBLAS", "MKL", "OMP"):
