@@ -1,0 +1,1 @@
+"""Subspaces: orthonormal bases, projections, and the angles between two of them."""
