@@ -1,0 +1,1 @@
+"""Sparse codes: orthogonal matching pursuit and what is built on its codes."""
