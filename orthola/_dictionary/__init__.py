@@ -1,0 +1,1 @@
+"""Online orthogonal dictionary learning by Frank-Wolfe steps."""

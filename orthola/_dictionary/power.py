@@ -1,0 +1,108 @@
+"""Maximising over samples that are all at hand: the power method, and thresholded rounds after it.
+
+A <- polar(W^H Y) is the Frank-Wolfe step with weight 1 and the exact gradient. The objective is
+convex, so F(A_(k+1)) >= F(A_k) + g(A_k): it grows by the gap at least. With p = 4 it is the
+matching, stretching and projection of Zhai et al., arXiv:1906.02435; in general the power method
+of Journee, Nesterov, Richtarik and Sepulchre (JMLR 11, 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._core.linalg import adjoint, wide
+from .._core.loops import bounded_while, counted_loop
+from .._core.space import Space
+from .gradient import gradient
+from .oracle import Oracle, maximiser
+from .tail import LEVEL, masked_median, scale_factor, thresholded
+
+__all__ = ["Climb", "climbed", "noise_of", "refined", "summed"]
+
+ROUNDS = 12
+_ENTRIES = 2**16  # of codes from which the noise scale is taken
+
+
+class Climb(NamedTuple):
+    """Where the power method is."""
+
+    iterate: Any  # A (..., n, n)
+    value: Any  # (...) F of the iterate before
+    slope: Any  # gradient there
+    done: Any  # (...) bool
+
+
+def summed(y: Any, rows: int, part: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Sums over chunks of rows, so that codes need no memory and stay in the cache."""
+    total = part(y[..., :rows, :])
+    for first in range(rows, y.shape[-2], rows):
+        more = part(y[..., first : first + rows, :])
+        total = tuple(x + z for x, z in zip(total, more, strict=True))
+    return total
+
+
+def slope_at(space: Space, p: float, a: Any, y: Any, rows: int) -> tuple[Any, Any]:
+    """Mean of sum |c|^p over all rows, and its gradient."""
+
+    def part(chunk: Any) -> tuple[Any, Any]:
+        value, slope = gradient(space, p, a, chunk)
+        share = chunk.shape[-2] / y.shape[-2]
+        return share * value, share * slope
+
+    value, slope = summed(y, rows, part)
+    return value, slope
+
+
+def climbed(
+    space: Space, oracle: Oracle, p: float, a: Any, y: Any, *, rows: int, tol: float, limit: int
+) -> tuple[Climb, Any]:
+    """Power method from A until the objective grows by less than `tol`; and the steps taken."""
+    xp = space.xp
+
+    def body(state: tuple[Climb, Any]) -> tuple[Climb, Any]:
+        climb, k = state
+        value, slope = slope_at(space, p, climb.iterate, y, rows)
+        # Growth is not monotone: it is small at saddle points too, hence a small tolerance.
+        done = climb.done | ((k > 0) & (value - climb.value <= tol * value))
+        ahead = maximiser(space, oracle, slope, climb.iterate)
+        a = xp.where(wide(done), climb.iterate, ahead)
+        return Climb(a, value, slope, done), k + 1
+
+    none = xp.zeros(a.shape[:-2], dtype=space.real_dtype, device=space.device)
+    start = Climb(a, none, xp.zeros_like(a), none > 0)
+    count = xp.zeros((), dtype=xp.int32, device=space.device)
+
+    def goes_on(state: tuple[Climb, Any]) -> Any:
+        return xp.any(~state[0].done)
+
+    return bounded_while(space, goes_on, body, (start, count), limit=limit)
+
+
+def noise_of(space: Space, a: Any, y: Any) -> Any:
+    """Noise scale of codes, from rows spread over all samples."""
+    xp = space.xp
+    stride = max(1, y.shape[-2] * y.shape[-1] // _ENTRIES)
+    size = xp.abs(y[..., ::stride, :] @ adjoint(xp, a))
+    rows = xp.ones(size.shape[:-1], dtype=xp.bool, device=space.device)
+    count = xp.full(a.shape[:-2], size.shape[-2], dtype=xp.int32, device=space.device)
+    return scale_factor(space) * masked_median(space, size, rows, count)
+
+
+def refined(space: Space, oracle: Oracle, a: Any, y: Any, *, rows: int) -> tuple[Any, Any]:
+    """A <- polar(H^H Y) with codes above the noise, and the last H^H Y / M."""
+    xp = space.xp
+
+    def body(_: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
+        a, _ = state
+        threshold = wide(LEVEL * noise_of(space, a, y))
+
+        def part(chunk: Any) -> tuple[Any]:
+            c = chunk @ adjoint(xp, a)
+            h = thresholded(xp, c, xp.abs(c), threshold)
+            return ((1.0 / y.shape[-2]) * (adjoint(xp, h) @ chunk),)
+
+        (cross,) = summed(y, rows, part)
+        return maximiser(space, oracle, cross, a), cross
+
+    return counted_loop(space, body, (a, xp.zeros_like(a)), ROUNDS, limit=ROUNDS)
