@@ -1,0 +1,1 @@
+"""Certified singular value decompositions of streamed and concatenated matrices."""

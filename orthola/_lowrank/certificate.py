@@ -1,0 +1,82 @@
+"""What is certain about the singular values and the error, for every input."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._core.space import Space
+from .stack import left_vectors
+from .state import SVDConfig, SVDState, accumulators
+
+__all__ = ["SVDCertificate", "certify"]
+
+
+class SVDCertificate(NamedTuple):
+    """Absolute bounds that hold for every input, rounding included; float64.
+
+    With M all data, k the rank of the result and q the directions kept.
+    """
+
+    error: Any  # (2,) lower, upper: Frobenius norm of M minus its approximation of rank k
+    sigma_interval: Any  # (q, 2) each singular value of M
+    optimum_interval: Any  # (2,) the least error that rank k can have
+    allowance: Any  # () the rounding errors counted in all of them
+
+
+def certify(
+    space: Space, config: SVDConfig, state: SVDState, sigma: Any, kept: Any, exact: Any
+) -> SVDCertificate:
+    """From all kept singular values (float64, in the units of the state) and the rank `kept`.
+
+    `exact` says whether ``discarded`` is the squared error of one right factor (else a bound).
+    """
+    xp, acc = space.xp, accumulators(space)
+    zero = xp.zeros_like(state.discarded)
+    s2 = sigma**2
+    index = xp.arange(sigma.shape[0], device=space.device)
+    mid = xp.sum(xp.where(index >= kept, s2, xp.zeros_like(s2)))
+    k = xp.astype(kept, acc.dtype)
+    # Additions of positive numbers, one per level: relative errors.
+    slack = acc.eps * (xp.astype(state.levels, acc.dtype) + 4.0)
+    t2, nu, alpha = state.discarded, state.square_loss, state.allowance
+    low_t2, t2 = t2 * (1.0 - xp.minimum(slack, zero + 1.0)), t2 * (1.0 + slack)
+    e2 = xp.minimum(state.spectral * (1.0 + slack), t2)
+    low_opt, high_opt = mid + xp.maximum(low_t2 - k * e2, zero), mid + t2
+    low_s, high_s = s2, s2 + e2
+    if state.sketch.shape[1]:
+        values = _with_sketch(space, config, state)
+        x2 = values**2
+        delta = xp.minimum(state.sketch_shrink * (1.0 + slack), t2)
+        tau = state.sketch_trace
+        places = xp.arange(x2.shape[0], device=space.device)
+        tail = xp.sum(xp.where(places >= kept, x2, xp.zeros_like(x2)))
+        n = sigma.shape[0]
+        low_s = xp.maximum(low_s, x2[:n])
+        high_s = xp.minimum(high_s, x2[:n] + delta)
+        low_opt = xp.maximum(low_opt, tail + xp.maximum(tau * (1.0 - slack) - k * delta, zero))
+        high_opt = xp.minimum(high_opt, tail + tau * (1.0 + slack))
+    lowest = xp.where(exact, mid + low_t2, low_opt)
+    # A loss bounds the norm of a perturbed M M^H; sums of k of its eigenvalues lose more.
+    sums = nu * (1.0 + xp.sqrt(k))
+    return SVDCertificate(
+        _roots(xp, lowest, mid + t2, sums, alpha),
+        _roots(xp, low_s, high_s, nu, alpha),
+        _roots(xp, low_opt, high_opt, sums, alpha),
+        alpha,
+    )
+
+
+def _roots(xp: Any, low: Any, high: Any, nu: Any, alpha: Any) -> Any:
+    """Squares first, then the allowance on the roots, floors at 0."""
+    zero = xp.zeros_like(low)
+    down = xp.maximum(xp.sqrt(xp.maximum(low - nu, zero)) - alpha, zero)
+    up = xp.sqrt(xp.maximum(high + nu, zero)) + alpha
+    return xp.stack([down, up], axis=-1)
+
+
+def _with_sketch(space: Space, config: SVDConfig, state: SVDState) -> Any:
+    """Singular values of [U S, B]: those of M are between them and them plus the shrink."""
+    xp = space.xp
+    both = xp.concat([state.factor * state.sigma, state.sketch], axis=1)
+    s, _ = left_vectors(space, config.wide(space), both)
+    return xp.astype(s, accumulators(space).dtype)
