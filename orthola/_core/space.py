@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 __all__ = ["Space", "is_compiling", "is_traced", "resolve"]
@@ -83,9 +84,18 @@ class Space:
         """Whether library and device calculate in double precision."""
         return _has_double(self.xp, self.device)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles have the name of the namespace; modules cannot be pickled."""
+        rest = self.name, self.device, self.dtype, self.dtype_name, self.traced
+        return _unpickled, (self.xp.__name__, *rest)
+
     def with_dtype(self, name: str) -> Space:
         """The same space with another dtype, given by name."""
         return Space(self.xp, self.name, self.device, _dtype(self.xp, name), name, self.traced)
+
+
+def _unpickled(namespace: str, *rest: Any) -> Space:
+    return Space(import_module(namespace), *rest)
 
 
 def resolve(function: str, /, *arrays: Any) -> tuple[Space, tuple[Any, ...]]:

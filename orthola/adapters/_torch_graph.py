@@ -18,6 +18,7 @@ from .._maps.vectors import reflectors_of
 from .._polar.api import polar_factors
 from .._polar.orthogonalize import approximate_factor
 from .._procrustes.api import procrustes_parts
+from .._sparse.omp import omp_parts
 
 __all__ = [
     "cayley",
@@ -28,6 +29,7 @@ __all__ = [
     "householder_product",
     "householder_projector",
     "householder_vectors",
+    "omp",
     "orthogonalize",
     "polar",
     "procrustes",
@@ -40,6 +42,7 @@ __all__ = [
 orthogonalize = torch.compiler.allow_in_graph(approximate_factor)
 polar = torch.compiler.allow_in_graph(polar_factors)
 procrustes = torch.compiler.allow_in_graph(procrustes_parts)
+omp = torch.compiler.allow_in_graph(omp_parts)
 cayley = torch.compiler.allow_in_graph(transformed)
 cayley_frame = torch.compiler.allow_in_graph(frame_of)
 cayley_frame_inverse = torch.compiler.allow_in_graph(parameters_of)

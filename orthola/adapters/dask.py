@@ -1,0 +1,12 @@
+"""Dask arrays: what outgrows the memory of one machine, block by block.
+
+Sparse codes of signals in rows: `omp`. Singular values and vectors, with certificates: `svd`, and
+`svd_state` for the lazy state that can be merged with others.
+"""
+
+from __future__ import annotations
+
+from ._dask_omp import omp
+from ._dask_svd import svd, svd_state
+
+__all__ = ["omp", "svd", "svd_state"]
