@@ -31,6 +31,13 @@ class Status(IntEnum):
     NOT_CONVERGED = 2
     NONFINITE = 3
     BOUND_VIOLATED = 4
+    TOLERANCE_NOT_MET = 5
+    EXHAUSTED = 6
+    AMBIGUOUS = 7
+    RANK_CAPPED = 8
+    ILL_CONDITIONED = 9
+    NOT_EXACT = 10
+    UNCERTIFIED = 11
 
 
 ADVICE = {
@@ -61,7 +68,65 @@ ADVICE = {
         "signs=None. For streams too much was removed: build the state again from the data that "
         "remains."
     ),
+    Status.TOLERANCE_NOT_MET: (
+        "the largest number of terms was reached before the tolerance; what is returned is the "
+        "best for that number. Usual reasons: n_nonzero below the sparsity of the data, noise "
+        "above tol, data without the structure that you expect. Allow more terms or a larger tol, "
+        "or look at residual_norm."
+    ),
+    Status.EXHAUSTED: (
+        "nothing was left to add before the request was met: the residual is rounding, or every "
+        "remaining atom depends on the chosen ones or is excluded. The result is optimal for the "
+        "terms that it has, fewer than asked for. Usual reasons: n_nonzero above the rank of the "
+        "dictionary, repeated atoms, signals that fewer atoms represent exactly. To let nearly "
+        "dependent atoms in, lower dependence_tol."
+    ),
+    Status.AMBIGUOUS: (
+        "two choices are equal to rounding, so another library, precision or order of the data may "
+        "choose otherwise. Usual reasons: repeated or mirrored atoms, states of unrelated streams "
+        "that cannot be matched. Compute in float64, drop repeated atoms, or merge only states of "
+        "the same data source."
+    ),
+    Status.RANK_CAPPED: (
+        "the declared capacity max_rank was reached, so the tolerance does not hold; the "
+        "certificate says what does. Usual reasons: noise above tol, a max_rank meant for less "
+        "varied data. Declare a larger max_rank, or accept a larger tol."
+    ),
+    Status.ILL_CONDITIONED: (
+        "so much was removed that what remains is near the rounding of what was there before; the "
+        "certificate is wide accordingly. Usual reasons: downdates that take nearly all energy "
+        "away, blocks removed that were never added. Use window= instead of downdates, or build "
+        "the state again from the data that remain."
+    ),
+    Status.NOT_EXACT: (
+        "the error is bounded but no longer known exactly; the intervals of the certificate hold. "
+        "Usual reasons: a downdate, or directions that came back from the sketch of what had been "
+        "discarded. If you need the exact error, keep more directions (oversample) or make a fresh "
+        "pass over the data."
+    ),
+    Status.UNCERTIFIED: (
+        "part of the data was never seen exactly, so the numbers describe the completed matrix and "
+        "bound nothing else. Usual reasons: missing entries that were imputed, a foreign "
+        "approximation without its error, features added whose older values are unknown. Give the "
+        "error of what was approximated, or treat the result as an estimate."
+    ),
 }
+
+# Which one `check` speaks of when items differ, from the mildest to the gravest.
+SEVERITY = (
+    Status.OK,
+    Status.NOT_EXACT,
+    Status.EXHAUSTED,
+    Status.AMBIGUOUS,
+    Status.TOLERANCE_NOT_MET,
+    Status.RANK_CAPPED,
+    Status.RANK_DEFICIENT,
+    Status.ILL_CONDITIONED,
+    Status.NOT_CONVERGED,
+    Status.UNCERTIFIED,
+    Status.NONFINITE,
+    Status.BOUND_VIOLATED,
+)
 
 
 class StatusError(ArithmeticError):
@@ -127,7 +192,7 @@ def check(result: R, /, *, allow: tuple[Status, ...] = ()) -> R:
     bad = [code for code in codes if code != Status.OK and code not in allow]
     if not bad:
         return result
-    worst = Status(max(bad))
+    worst = max(map(Status, bad), key=SEVERITY.index)
     words = re.findall("[A-Z]+[a-z]*", type(result).__name__.removesuffix("Result"))
     name = "_".join(words).lower()
     where = "" if len(codes) == 1 else f" in {len(bad)} of {len(codes)} items"

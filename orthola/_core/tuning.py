@@ -13,15 +13,19 @@ __all__ = [
     "CayleyLimits",
     "GpuLimits",
     "HouseholderLimits",
+    "LowRankRates",
     "OrthogonalizeLimits",
     "PolarLimits",
     "ProcrustesLimits",
+    "PursuitLimits",
     "cayley_limits",
     "gpu_limits",
     "householder_limits",
+    "lowrank_rates",
     "orthogonalize_limits",
     "polar_limits",
     "procrustes_limits",
+    "pursuit_limits",
 ]
 
 
@@ -154,6 +158,26 @@ def procrustes_limits() -> ProcrustesLimits:
     return _PROCRUSTES
 
 
+class PursuitLimits(NamedTuple):
+    """How `omp` chooses its form, and into which chunks of signals the work is cut."""
+
+    gram_factor: float  # a Gram matrix pays from so many times the signals that flops would say
+    chunk_work: float  # multiply-adds in a chunk of signals, about, ...
+    least_signals: int  # ... but at least so many signals
+    most_signals: int  # ... and at most so many
+    residual_signals: int  # signals at a time, at most, ...
+    residual_atoms: int  # ... and atoms at a time, at most, where no Gram matrix is used
+    serial_work: float  # below so many multiply-adds in all, everything runs in one thread
+
+
+_PURSUIT = PursuitLimits(4.0, 5e7, 32, 512, 128, 4096, 2e5)
+
+
+def pursuit_limits() -> PursuitLimits:
+    """Limits of `omp`, the same for all dtypes."""
+    return _PURSUIT
+
+
 class GpuLimits(NamedTuple):
     """Where the CuPy versions change their way of working, for one dtype."""
 
@@ -174,3 +198,20 @@ _GPU_HALF = _GPU._replace(symmetric_block=1024)
 def gpu_limits(dtype_name: str) -> GpuLimits:
     """Limits of the CuPy versions for a dtype in which they compute."""
     return _GPU_HALF if dtype_name in ("float16", "bfloat16") else _GPU
+
+
+class LowRankRates(NamedTuple):
+    """Operations per second of what a streamed singular value decomposition is made of."""
+
+    gemm: float
+    qr: float  # Householder QR of tall matrices, with its Q
+    triangle: float  # rows appended to a triangle
+    svd: float  # of matrices of order 100 to 1000, counted as 20 n^3
+
+
+_LOW_RANK = LowRankRates(5e10, 2e10, 4e10, 3e10)
+
+
+def lowrank_rates() -> LowRankRates:
+    """Only their ratios choose; `explain` prints seconds of the machine they were measured on."""
+    return _LOW_RANK

@@ -158,6 +158,31 @@ def _exponential_kernels() -> tuple[Kernel, ...]:
     )
 
 
+def _stored_rows(facts: Any) -> bool:
+    return _in_main_memory(facts) and facts.form == "stored-rows"
+
+
+def _residual(facts: Any) -> bool:
+    return _in_main_memory(facts) and facts.form == "residual"
+
+
+def _exact_by_svd(oracle: Any) -> bool:
+    return bool(oracle.method == "svd")
+
+
+def _pursuit_kernels() -> tuple[Kernel, ...]:
+    """NumPy arrays and CPU tensors share the kernels."""
+    home = "orthola._kernels.numba.omp"
+    return tuple(
+        Kernel("omp", library, f"{home}_{target}", applies, reason)
+        for target, applies, reason in (
+            ("stored_rows:pursue_rows", _stored_rows, "one signal at a time in cache"),
+            ("residual:pursue_residuals", _residual, "a block of signals at a time on BLAS"),
+        )
+        for library in ("numpy", "torch")
+    )
+
+
 KERNELS = (
     Kernel(
         "polar",
@@ -243,8 +268,16 @@ KERNELS = (
         _always,
         "compiled, in place",
     ),
+    Kernel(
+        "dictionary_update",
+        "numpy",
+        "orthola._kernels.numba.dictionary_steps:dictionary_steps",
+        _exact_by_svd,
+        "many mini-batches in one call",
+    ),
     *_householder_kernels(),
     *_cayley_kernels(),
     *_frame_kernels(),
     *_exponential_kernels(),
+    *_pursuit_kernels(),
 )

@@ -65,9 +65,9 @@ def haar(
 
     Returns
     -------
-    array (*shape, n, k), or HaarReflectors
-        With ``reflectors=True`` a tuple of ``vectors`` (*shape, n, k), ``tau`` (*shape, k) and
-        ``signs`` (*shape, k), for `householder_apply` and `householder_product`.
+    array (..., n, k), or HaarReflectors
+        Leading axes are `shape`. With ``reflectors=True`` a tuple of ``vectors`` (..., n, k),
+        ``tau`` (..., k) and ``signs`` (..., k), for `householder_apply` and `householder_product`.
 
     Raises
     ------

@@ -6,10 +6,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from array_api_compat import array_namespace, device
 
 import orthola
-from orthola import Status, StatusError, check, householder_vectors, polar
-from orthola._core.errors import ADVICE
+from orthola import (
+    Status,
+    StatusError,
+    SVDConfig,
+    check,
+    householder_vectors,
+    omp,
+    polar,
+    svd_downdate,
+    svd_init,
+    svd_result,
+    svd_update,
+)
+from orthola._core.errors import ADVICE, SEVERITY
 from orthola.testing import from_spectrum, spectrum
 from tests.isolation import to_numpy
 
@@ -38,12 +51,75 @@ def bound_violated(backend: Any) -> Any:
     return backend.call(householder_vectors, backend.asarray(2 * np.eye(3)))
 
 
+def coded(backend: Any, signal: list[float], atoms: Any, **options: Any) -> Any:
+    y, d = (backend.asarray(np.asarray(x, float)) for x in ([signal], atoms))
+    return backend.call(omp, y, d, **options)
+
+
+def tolerance_not_met(backend: Any) -> Any:
+    return coded(backend, [2.0, 1.0], np.eye(2), n_nonzero=1, tol=1e-6)
+
+
+def exhausted(backend: Any) -> Any:
+    return coded(backend, [2.0, 0.0], np.eye(2), n_nonzero=2)
+
+
+def ambiguous(backend: Any) -> Any:
+    if "float64" not in backend.dtypes:
+        pytest.skip("a search in single precision for double data needs double precision")
+    twins = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    return coded(backend, [2.0, 1.0], twins, n_nonzero=1, search_dtype="float32")
+
+
+def streamed(x: Any, config: SVDConfig, gone: int = 0, error: float | None = 0.0) -> Any:
+    """All rows in one block; the first `gone` of them taken out again."""
+    state = svd_init(config, xp=array_namespace(x), dtype=x.dtype, device=device(x))
+    state = svd_update(state, x, config, error=error)
+    return svd_result(svd_downdate(state, x[:gone, ...], config), config)
+
+
+def of_stream(backend: Any, config: SVDConfig, **options: Any) -> Any:
+    x = backend.asarray(np.random.default_rng(0).standard_normal((6, 4)))
+    return backend.call(streamed, x, config=config, **options)
+
+
+def rank_capped(backend: Any) -> Any:
+    return of_stream(backend, SVDConfig(features=4, tol=1e-3, max_rank=1))
+
+
+def ill_conditioned(backend: Any) -> Any:
+    return of_stream(backend, SVDConfig(features=4, rank=2), gone=6)
+
+
+def not_exact(backend: Any) -> Any:
+    return of_stream(backend, SVDConfig(features=4, rank=2), gone=1)
+
+
+def uncertified(backend: Any) -> Any:
+    return of_stream(backend, SVDConfig(features=4, rank=2), error=None)
+
+
 PRODUCERS = {
     Status.OK: ok,
     Status.RANK_DEFICIENT: rank_deficient,
     Status.NOT_CONVERGED: not_converged,
     Status.NONFINITE: nonfinite,
     Status.BOUND_VIOLATED: bound_violated,
+    Status.TOLERANCE_NOT_MET: tolerance_not_met,
+    Status.EXHAUSTED: exhausted,
+    Status.AMBIGUOUS: ambiguous,
+    Status.RANK_CAPPED: rank_capped,
+    Status.ILL_CONDITIONED: ill_conditioned,
+    Status.NOT_EXACT: not_exact,
+    Status.UNCERTIFIED: uncertified,
+}
+OF_PURSUITS = (Status.TOLERANCE_NOT_MET, Status.EXHAUSTED, Status.AMBIGUOUS)
+OF_STREAMS = (Status.RANK_CAPPED, Status.ILL_CONDITIONED, Status.NOT_EXACT, Status.UNCERTIFIED)
+NAMES = {
+    **dict.fromkeys(Status, "polar"),
+    Status.BOUND_VIOLATED: "householder_vectors",
+    **dict.fromkeys(OF_PURSUITS, "omp"),
+    **dict.fromkeys(OF_STREAMS, "svd"),
 }
 BAD = tuple(status for status in Status if status != Status.OK)
 
@@ -51,14 +127,15 @@ BAD = tuple(status for status in Status if status != Status.OK)
 def test_every_status_has_a_producer_and_every_bad_one_advice():
     assert set(PRODUCERS) == set(Status)
     assert set(ADVICE) == set(BAD)
+    assert sorted(SEVERITY) == list(Status)
     assert [int(status) for status in Status] == list(range(len(Status)))
 
 
 @pytest.mark.parametrize("status", Status)
 def test_a_real_call_produces_the_status(backend, status):
     result = PRODUCERS[status](backend)
-    assert result.status.shape == ()
-    assert int(result.status) == status
+    assert result.status.shape == ((1,) if status in OF_PURSUITS else ())
+    assert to_numpy(result.status).item() == status
 
 
 def test_check_hands_back_a_good_result(backend):
@@ -70,8 +147,7 @@ def test_check_hands_back_a_good_result(backend):
 def test_check_raises_with_the_advice_of_the_status(backend, status):
     with pytest.raises(StatusError) as caught:
         check(PRODUCERS[status](backend))
-    function = "householder_vectors" if status == Status.BOUND_VIOLATED else "polar"
-    assert str(caught.value) == f"{function}: {status.name}: {ADVICE[status]}"
+    assert str(caught.value) == f"{NAMES[status]}: {status.name}: {ADVICE[status]}"
     assert caught.value.status is status
     assert caught.value.count == 1
 

@@ -40,6 +40,23 @@ TEXTS = {
         "moments", "refine", "rows", "secular", "solve", "state", "state_second", "state_solve",
         "stiefel_steps", "tangent", "units",
     },
+    "_dictionary": {
+        "answer", "coding", "gradient", "oracle", "power", "schedules", "state", "step",
+        "tail", "whitening",
+    },
+    "_subspace": {
+        "cosines", "span",
+    },
+    "_sparse": {
+        "certified", "coding", "derivatives", "finish", "greedy", "nonnegative", "prefixes",
+        "problem", "pursuit", "residual_form", "search_state", "selection", "stored_rows",
+        "tiles", "units",
+    },
+    "_lowrank": {
+        "appending", "centring", "certificate", "downdating", "finish", "plan", "rotations",
+        "scale", "sketch", "stack", "stream_file", "summaries", "text", "truncation",
+        "window",
+    },
 }  # fmt: skip
 OTHERS = {
     "_polar": {
@@ -56,6 +73,23 @@ OTHERS = {
         "oblique", "pair", "permutation", "plan", "shared_memory", "single", "stack", "stiefel",
         "stream", "stream_answer", "stream_file", "stream_input", "symmetric", "transform",
         "two_sided",
+    },
+    "_dictionary": {
+        "__init__", "arguments", "frank_wolfe", "host", "merging", "objectives", "offline",
+        "online", "online_file", "online_input", "online_stream",
+    },
+    "_subspace": {
+        "__init__", "angles", "basis", "projection",
+    },
+    "_sparse": {
+        "__init__", "arguments", "gram", "host", "omp", "path", "plan", "result",
+        "transfer",
+    },
+    "_lowrank": {
+        "__init__", "blocks", "bounds", "brand", "cluster_candidates", "cluster_greedy",
+        "cluster_merge", "cluster_outcome", "cluster_pool", "cluster_repair",
+        "cluster_stacks", "clustering", "concatenated", "exact", "gram", "host",
+        "incremental", "missing", "randomized", "sparse", "state", "stream", "stream_input",
     },
 }  # fmt: skip
 LIBRARIES = (
