@@ -16,9 +16,9 @@ def add_shared(parser: argparse.ArgumentParser, *, dtypes: Sequence[str], quick:
     add = parser.add_argument
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add("--input", nargs="+", type=Path, metavar="FILE", default=[],
-        help="matrices in .npy, .npz or .safetensors files; default: data that comes with "
-        "scikit-learn")  # fmt: skip
-    add("--key", metavar="NAME", help="which array of an .npz or .safetensors file")
+        help="matrices in .npy, .npz, .safetensors or .zarr files; default: data that comes "
+        "with scikit-learn")  # fmt: skip
+    add("--key", metavar="NAME", help="which array of an .npz, .safetensors or .zarr file")
     add("--dtype", choices=dtypes, help="default: that of the file, float64 for other data")
     add("--out", type=Path, default=Path("orthola-study"), metavar="DIR",
         help="where the files go; default: ./orthola-study")  # fmt: skip

@@ -1,10 +1,11 @@
-"""Matrices from the user's files: .npy, .npz, .safetensors."""
+"""Matrices from the user's files: .npy, .npz, .safetensors, .zarr."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ def from_file(path: Path, key: str | None) -> Problem:
     if opener is None:
         known = ", ".join(_OPENERS)
         raise Failure(f"{path}: expected a file ending in {known}, got {path.suffix or 'none'!r}")
-    if not path.is_file():
-        raise Failure(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if not path.exists():
+        raise Failure(f"{path}: no such file")
+    if not path.is_file() and path.suffix.lower() != _DIRECTORY:
+        raise Failure(f"{path}: not a file")
     matrix, name = opener(path, key)
     where = f"{path}: {name}" if name else str(path)
     _require_matrix(where, matrix)
@@ -61,6 +64,23 @@ def _safetensors(path: Path, key: str | None) -> tuple[np.ndarray[Any, Any], str
         return _picked(path, dict.fromkeys(tensors.keys(), tensors.get_tensor), key)
 
 
+def _zarr(path: Path, key: str | None) -> tuple[np.ndarray[Any, Any], str | None]:
+    zarr = needed("zarr", "reading .zarr", "zarr")
+    with _readable(path):
+        node = zarr.open(str(path), mode="r")
+        if not hasattr(node, "shape"):
+            return _picked(
+                path, {name: partial(_loaded, array) for name, array in node.arrays()}, key
+            )
+        if key is not None:
+            raise Failure(f"{path}: holds one array without a name; leave --key out")
+        return _loaded(node), None
+
+
+def _loaded(array: Any, _: str = "") -> np.ndarray[Any, Any]:
+    return np.asarray(array[...])
+
+
 def _picked(
     path: Path, arrays: Mapping[str, Callable[[str], Any]], key: str | None
 ) -> tuple[np.ndarray[Any, Any], str]:
@@ -96,4 +116,5 @@ def _readable(path: Path) -> Iterator[None]:
         raise Failure(f"{path}: cannot be read: {reason}") from None
 
 
-_OPENERS = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}
+_DIRECTORY = ".zarr"
+_OPENERS = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, _DIRECTORY: _zarr}

@@ -35,4 +35,19 @@ STUDIES: tuple[Study, ...] = (
         "accuracy and speed of procrustes beside SciPy: condition, offset, size, batch",
         "orthola._cli.procrustes_study.command",
     ),
+    Study(
+        "omp",
+        "sparse coding: recovery of planted codes, residuals, throughput beside scikit-learn",
+        "orthola._cli.omp_study.command",
+    ),
+    Study(
+        "dictionary",
+        "online dictionary learning: recovery, gap and speed on streams, codes of photographs",
+        "orthola._cli.dictionary_study.command",
+    ),
+    Study(
+        "svd",
+        "streamed SVDs: certificates beside the truth, ranks, time, memory, clusters of blocks",
+        "orthola._cli.svd_study.command",
+    ),
 )

@@ -15,9 +15,13 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # What an example has to have said, and the extra libraries that it needs.
 SAYS = {
     "plot_certified_layers_jax": ("jax", "altered by attacks within the certified radius: 0"),
+    "plot_drifting_sensors": ("numpy", "the last dictionary is the same: True"),
     "plot_embedding_translation": ("numpy", "finds itself 0.99"),
     "plot_latent_directions": ("torch", "projector 6 within"),
     "plot_merge_finetuned_weights": ("torch", "singular values of the base to"),
+    "plot_patch_denoising": ("numpy", "learnt           PSNR 26."),
+    "plot_shared_bases": ("numpy", "groups beyond their limit: 0"),
+    "plot_token_transplant": ("numpy", "omp, 4 tokens             cosine 0.96"),
     "plot_orthogonal_rnn": ("torch", "||W^T W - I||_2 after training:"),
 }
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...testing import from_spectrum, spectrum
-from ..failure import Failure, needed
-from ..matrices import Problem, datasets, handwritten_digits, named
+from ..failure import Failure
+from ..matrices import Problem, handwritten_digits, named
+from ..photographs import photographs
 
 __all__ = ["bundled", "parse_synthetic", "stated"]
 
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 _PATCH = 8
 
 
@@ -21,10 +21,7 @@ def bundled(*, quick: bool) -> list[Problem]:
     digits = handwritten_digits(quick=quick)
     if quick:
         return [digits]
-    needed("PIL", "reading the bundled photographs")
-    temple, flower = (
-        image @ np.array(_LUMINANCE) / 255 for image in datasets().load_sample_images().images
-    )
+    temple, flower = photographs()
     patches = _patches(flower[:256, :512])
     return [
         digits,

@@ -1,0 +1,1 @@
+"""The study of online dictionaries: streams, learners, experiments, figures, each in a file."""

@@ -1,0 +1,1 @@
+"""The study of streamed SVDs: rows, contenders, experiments, figures, tables, each in a file."""
