@@ -1,0 +1,44 @@
+"""Speed of streamed singular value decompositions against their peers, judged in the same run."""
+
+import pytest
+
+from benchmarks.speed import streams as who
+from benchmarks.speed.protocol import Case, Contender
+from benchmarks.speed.report import Compare, Goal
+
+SHAPES = {
+    who.LOW_RANK: (20_000, 512),
+    who.SLOW: (20_000, 512),
+    who.SHORT: (512, 12_800),
+    who.LONG: (12_000, 1920),
+}
+EXACT = 1e-12  # singular values of engines that discard nothing
+EXCESS = 1e-3  # error over that of the best rank 64
+
+full = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("problem", "peer", "goal"),
+    [
+        pytest.param(who.LOW_RANK, who.sklearn_stream, 1 / 0.35, id="A1-sklearn"),
+        pytest.param(who.SLOW, who.sklearn_stream, 1 / 0.35, id="A2-sklearn", marks=full),
+        pytest.param(who.LOW_RANK, who.whole_svd, 1 / 0.65, id="A1-whole", marks=full),
+        pytest.param(who.SHORT, who.whole_svd, 1 / 0.45, id="B-whole", marks=full),
+        pytest.param(who.LONG, who.sklearn_stream, 1 / 0.40, id="C-sklearn"),
+    ],
+)
+def test_stream(compare: Compare, problem: str, peer: Contender, goal: float) -> None:
+    case = Case(problem, SHAPES[problem])
+    outcome = compare(case, who.orthola_stream, peer, Goal(cpu=goal))
+    assert outcome.ours["excess"] <= EXCESS
+    if problem != who.LONG:
+        assert outcome.ours["sigma"] <= EXACT
+    else:
+        assert outcome.ours["sigma"] <= outcome.peer["sigma"]
+
+
+def test_gram(compare: Compare) -> None:
+    case = Case(who.LOW_RANK, SHAPES[who.LOW_RANK])
+    outcome = compare(case, who.orthola_gram, who.whole_svd, Goal(cpu=5.0))
+    assert outcome.ours["sigma"] <= EXACT
