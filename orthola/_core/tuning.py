@@ -161,7 +161,8 @@ def procrustes_limits() -> ProcrustesLimits:
 class PursuitLimits(NamedTuple):
     """How `omp` chooses its form, and into which chunks of signals the work is cut."""
 
-    gram_factor: float  # a Gram matrix pays from so many times the signals that flops would say
+    gram_steps: float  # a Gram matrix pays from gram_steps / k times the signals that flops say ...
+    gram_factor: float  # ... but at most so many times
     chunk_work: float  # multiply-adds in a chunk of signals, about, ...
     least_signals: int  # ... but at least so many signals
     most_signals: int  # ... and at most so many
@@ -170,7 +171,8 @@ class PursuitLimits(NamedTuple):
     serial_work: float  # below so many multiply-adds in all, everything runs in one thread
 
 
-_PURSUIT = PursuitLimits(4.0, 5e7, 32, 512, 128, 4096, 2e5)
+# Timings of 32 x 128 to 1024 x 2048, k from 4 to 64, on one thread of the same machine.
+_PURSUIT = PursuitLimits(17.0, 2.5, 5e7, 32, 512, 128, 4096, 2e5)
 
 
 def pursuit_limits() -> PursuitLimits:

@@ -7,7 +7,7 @@ from typing import Any
 from .._core.errors import Status
 from .._core.linalg import wide
 from .._core.space import Space
-from .gradient import inner, nuclear_norm
+from .gradient import inner
 from .oracle import Oracle, leaning, projected
 from .state import DictionaryState
 
@@ -25,18 +25,24 @@ def answer(space: Space, state: DictionaryState, refine: bool) -> tuple[Any, ...
         # Atoms that no sample had, and directions that none had, are those of the iterate.
         tail = projected(space, _EXACT, leaning(space, state.cross, q))
         q = xp.where(wide(begun), tail, q)
-    gap = nuclear_norm(space, state.gradient) - inner(space, state.gradient, state.iterate)
+    sizes = xp.linalg.svdvals(state.gradient)
+    gap = xp.sum(sizes, axis=-1) - inner(space, state.gradient, state.iterate)
     gap = p * xp.clip(gap, min=0.0) * state.scale**p
-    return q, gap, state.noise * state.scale, _status(space, state), _atoms(space, state, q)
+    status = _status(space, state, sizes)
+    return q, gap, state.noise * state.scale, status, _atoms(space, state, q)
 
 
-def _status(space: Space, state: DictionaryState) -> Any:
+def _status(space: Space, state: DictionaryState, sizes: Any) -> Any:
+    """From singular values of both averages: codes may all be below the threshold in one."""
     xp = space.xp
-    s = xp.linalg.svdvals(state.cross)
-    missing = s[..., -1] <= s.shape[-1] * space.eps * s[..., 0]
+    missing = _singular(space, sizes) & _singular(space, xp.linalg.svdvals(state.cross))
     code = xp.astype(missing, xp.int32) * int(Status.RANK_DEFICIENT)
     code = xp.where(state.step > 0, code, xp.full_like(code, int(Status.NOT_CONVERGED)))
     return xp.where(state.n_skipped > 0, xp.full_like(code, int(Status.NONFINITE)), code)
+
+
+def _singular(space: Space, sizes: Any) -> Any:
+    return sizes[..., -1] <= sizes.shape[-1] * space.eps * sizes[..., 0]
 
 
 def _atoms(space: Space, state: DictionaryState, q: Any) -> Any:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._core import checks
+from .._core.dispatch import explained_by
 from .._core.pytree import register_static
-from .._core.shared_memory import as_numpy, as_tensor
 from .._core.space import is_compiling, resolve
 from .answer import answer
-from .arguments import conforming, expect_usable, options_of, start_of
-from .host import advanced_host
-from .oracle import ORACLES, Oracle, plan_oracle
+from .arguments import options_of, start_of
+from .oracle import ORACLES
 from .state import DictionaryOptions, DictionaryState, started
-from .step import advanced
+from .updating import explanation, updated
 
 __all__ = [
     "DictionaryResult",
     "dictionary_init",
     "dictionary_result",
     "dictionary_update",
-    "updated",
 ]
 
 
@@ -122,6 +119,7 @@ def dictionary_init(
     return started(space, options, a, h)
 
 
+@explained_by(explanation)
 # What goes wrong in an item is told by its status, not by a warning.
 @np.errstate(all="ignore")
 def dictionary_update(
@@ -197,55 +195,6 @@ def dictionary_update(
         return eager(state, samples, lmo=lmo, check_finite=check_finite)  # type: ignore[no-any-return]
     checks.one_of("dictionary_update", "lmo", lmo, ORACLES)
     return updated(state, samples, batch=None, lmo=lmo, check_finite=check_finite)
-
-
-def updated(
-    state: DictionaryState, samples: Any, *, batch: int | None, lmo: str, check_finite: bool
-) -> DictionaryState:
-    """`dictionary_update` with mini-batches of `batch` rows, or one of all rows."""
-    name = "dictionary_update"
-    space, (a,) = resolve(name, state.iterate)
-    space, y, concrete = conforming(name, space, state, samples)
-    if 0 in y.shape:
-        return state
-    oracle = plan_oracle(space, lmo, a.shape[-1], concrete=concrete)
-    batch = y.shape[-2] if batch is None else batch
-    single = concrete and y.ndim == 2
-    if single and space.name == "numpy":
-        return advanced_host(space, oracle, state, y, batch=batch, check_finite=check_finite)
-    if single and space.name == "torch" and not space.on_gpu:
-        return _of_tensors(oracle, state, y, batch=batch, check_finite=check_finite)
-    step = (
-        _compiled(oracle) if space.name == "jax" and concrete else partial(advanced, space, oracle)
-    )
-    for first in range(0, y.shape[-2], batch):
-        rows = y[..., first : first + batch, :]
-        if concrete and check_finite:
-            expect_usable(name, space, state.scale, rows)
-        state = step(state, rows)
-    return state
-
-
-def _of_tensors(
-    oracle: Oracle, state: DictionaryState, y: Any, *, batch: int, check_finite: bool
-) -> DictionaryState:
-    """CPU tensors, as the NumPy arrays that share their memory."""
-    host = DictionaryState._make([*map(as_numpy, state[:-1]), state.options])
-    space, (y, _) = resolve("dictionary_update", as_numpy(y), host.iterate)
-    new = advanced_host(space, oracle, host, y, batch=batch, check_finite=check_finite)
-    return DictionaryState._make([*map(as_tensor, new[:-1]), new.options])
-
-
-@lru_cache(maxsize=64)
-def _compiled(oracle: Oracle) -> Any:
-    """The text for JAX, compiled once per shape: step by step it would be mostly overhead."""
-    import jax
-
-    def update(state: DictionaryState, y: Any) -> DictionaryState:
-        space, _ = resolve("dictionary_update", state.iterate)
-        return advanced(space, oracle, state, y)
-
-    return jax.jit(update)
 
 
 @np.errstate(all="ignore")

@@ -12,11 +12,12 @@ from .._core import checks
 from .._core.linalg import adjoint, wide
 from .._core.space import Space, resolve
 from .arguments import exponent, steps_of
-from .frank_wolfe import dictionary_init, updated
+from .frank_wolfe import dictionary_init
 from .oracle import ORACLES
 from .schedules import Steps
 from .state import DictionaryState
 from .step import frozen_scale, largest_in_rows
+from .updating import updated
 from .whitening import inverse_root
 
 __all__ = ["Settings", "Stream", "fed", "flushed", "settings_of"]

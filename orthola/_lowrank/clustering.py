@@ -95,7 +95,8 @@ def cluster_blocks(
         is alone and to be stored as it is. ``bases``: J arrays (d, k) with orthonormal columns,
         for both axes: a block of rows is kept as ``block @ U`` and is ``block @ U @ U^H`` again, a
         block of columns as ``U^H @ block``. ``errors`` (J,) and ``block_errors`` (N,), measured
-        on the blocks with these bases.
+        on the blocks with these bases; bases rounded to half precision may miss the limit by their
+        rounding, and the errors say so.
         ``certificates`` of the summaries, absolute, without looking at the blocks again.
         ``ranks``, ``compression_ratio``, ``compression_ratio_adaptive``, ``trials``. ``status``
         (N,): ``OK``, or ``NONFINITE``; such blocks are left alone.

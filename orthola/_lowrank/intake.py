@@ -97,6 +97,9 @@ class Intake:
 
     def add_sparse(self, block: Any, weights: Any) -> None:
         """By products with the sparse matrix where that is less work, else by dense slices."""
+        if self.extras["window"] is not None or self.options.get("forget", 1.0) != 1.0:
+            self.add(block.toarray(), weights)  # a block is a unit there
+            return
         axis, kind = self.options["axis"], np.dtype(block.dtype)
         plain = weights is None and not (self.extras["window"] or self.extras["log_rotations"])
         if plain and self.config is None and kind.kind in "fc":

@@ -183,7 +183,7 @@ def cayley_inverse(
         then have nothing to do with each other. Fix the signs (``signs=[1] * n``, say)
         wherever several A are combined: averages, interpolation, the state of an optimiser.
     flips : bool, optional
-        For real `q` and signs chosen here: change pairs of them until all |s A_ij| <= 1.
+        For real `q` and signs chosen here: change pairs of them until all ``|s A_ij| <= 1``.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def cayley_inverse(
     Notes
     -----
     **Accuracy**: ``cayley(skew, signs=signs)`` is Q to 50 n u (1 + ||s A||_2), u the unit
-    roundoff. With `flips`, |s A_ij| <= 1 up to rounding, for Haar matrices after 0.5 flips on
+    roundoff. With `flips`, ``|s A_ij| <= 1`` up to rounding, for Haar matrices after 0.5 flips on
     average at order 8, 10 at order 256 (at most n are made). Without, entries up to 5 have been
     seen, and no bound is known; the same holds for complex `q`.
 

@@ -61,7 +61,7 @@ def householder_vectors(q: Any, /) -> HouseholderVectors:
     Notes
     -----
     The elimination Q - [D; 0] = V U without pivoting, in which every sign moves its pivot away
-    from zero, to modulus 1 + |p_j| = tau_j. Nothing grows, since |V_ij| <= 1.
+    from zero, to modulus ``1 + |p_j| = tau_j``. Nothing grows, since ``|V_ij| <= 1``.
 
     **Accuracy**: the round trip returns Q to 50 m u, u the unit roundoff (observed: below 5 m u);
     I, -I, and the reversed identity come back exactly. The product is orthonormal to rounding

@@ -47,16 +47,14 @@ def _pursue(
     serial = work < tuning.pursuit_limits().serial_work
     unit = _exponent(dictionary)
     dictionary = _scaled(np.ascontiguousarray(dictionary), -unit)
-    squares = None
     if plan.needs_gram:
         gram = gram_of_array(dictionary, serial) if gram is None else _scaled(gram, -2 * unit)
         gram = np.ascontiguousarray(gram)
-        squares = np.ascontiguousarray(gram.diagonal().real)
+        squares = gram.diagonal().real.copy()
     else:
         squares = _squares(dictionary)
     mask, barred = _exclusions(excluded, items, atoms)
-    counts = np.ascontiguousarray(counts, np.int64)
-    tolerances = np.ascontiguousarray(tolerances, squares.dtype)
+    counts, tolerances = _own(counts, np.int64), _own(tolerances, squares.dtype)
     assert plan.kernel is not None
     kernel = load(plan.kernel)
 
@@ -97,8 +95,13 @@ def _exclusions(excluded: Any, items: int, atoms: int) -> tuple[Any, Any]:
     if excluded is None:
         return mask, barred
     if excluded.dtype == np.bool_:
-        return np.ascontiguousarray(excluded.reshape(-1, atoms)), barred
-    return mask, np.ascontiguousarray(excluded, np.int64)
+        return _own(excluded.reshape(-1, atoms), np.bool_), barred
+    return mask, _own(excluded, np.int64)
+
+
+def _own(x: Any, dtype: Any) -> Any:
+    """X as kernels take it: in C order, and writable, which is a part of its type there."""
+    return np.require(x, dtype, ["C", "W"])
 
 
 def _squares(dictionary: Any) -> Any:

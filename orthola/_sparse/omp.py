@@ -95,10 +95,9 @@ def omp(
         ``"float32"`` for double-precision data: search in single precision with a certificate
         for each signal that double precision would choose the same atoms, do the others again in
         double precision, and mark those that are undecided even there. Coefficients and residual
-        norms are of double precision. Needs the Gram matrix, whatever its
-        size, and pays where double precision is slow: on a CPU plain double precision is several
-        times faster. No effect under
-        ``jax.jit``, for ``"ols"`` and with `nonnegative` (all in double precision).
+        norms are of double precision. It needs the Gram matrix, whatever its size, and pays where
+        double precision is slow: on a CPU plain double precision is several times faster. No
+        effect under ``jax.jit``, for ``"ols"`` and with `nonnegative` (all in double precision).
     dependence_tol : float, optional
         tau: an atom a may enter only if d > tau ||a||^2, d the squared norm of its part outside
         the span of the chosen ones. Default ``16 * sqrt(M) * eps``; less is possible and runs

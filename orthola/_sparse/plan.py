@@ -154,7 +154,8 @@ def _form(
         return "stored-rows", "the Gram matrix is given"
     if 2 * facts.atoms**2 * _SIZES[facts.dtype_name] > max_memory:
         return "residual", "the Gram matrix would not fit in max_memory"
-    if facts.signals <= limits.gram_factor * _break_even(facts, k):
+    factor = min(limits.gram_steps / max(k, 1), limits.gram_factor)
+    if facts.signals <= factor * _break_even(facts, k):
         return "residual", "too few signals to repay a Gram matrix"
     return "stored-rows", "enough signals to repay the Gram matrix"
 

@@ -43,8 +43,8 @@ def transfer_codes(codes: OMPResult, target_dictionary: Any, /) -> Any:
     -----
     **Cost** K multiply-adds per entry of the result, summed one atom after the other: (B, K, D)
     is never an intermediate. Padded entries contribute nothing, even if row 0 of the target is
-    NaN; rows that no code uses are never read into a sum. Summation errs by K u sum |x_t T_t| at
-    most, u the unit roundoff.
+    NaN; rows that no code uses are never read into a sum. Summation errs by ``K u sum |x_t T_t|``
+    at most, u the unit roundoff.
 
     **How good is a transfer?** Let e = x E + r be the code in the first table E, and suppose the
     second table is F = E T + N for some linear map T, with n_e the deviation of the row that is

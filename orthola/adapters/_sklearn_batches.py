@@ -19,12 +19,12 @@ from ._sklearn_components import Components, components_of
 from ._sklearn_likelihood import GaussianModel
 from ._sklearn_moments import Moments, joined, moments_of, nothing, removed
 
-__all__ = ["BatchedSVD", "Settings", "seed_of"]
+__all__ = ["BatchedSVD", "Settings"]
 
 FLOATS = (np.float64, np.float32)
 
 
-def seed_of(random_state: Any) -> int:
+def _seed_of(random_state: Any) -> int:
     """A seed for orthola's own draws."""
     if random_state is None:
         return 0
@@ -39,6 +39,7 @@ class Settings(NamedTuple):
     window: int | None
     missing: str
     batch_size: int | None
+    random_state: Any
     stream: dict[str, Any]  # further options of `orthola.IncrementalSVD`
 
 
@@ -267,6 +268,11 @@ class BatchedSVD(GaussianModel, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         raise NotImplementedError
 
     def _rows(self, x: Any, weights: Any, *, reset: bool) -> tuple[Any, NDArray[Any] | None]:
+        if getattr(getattr(x, "dtype", None), "kind", "") == "c":
+            raise ValueError(
+                f"{type(self).__name__}: Complex data not supported by estimators of scikit-learn; "
+                "use orthola.IncrementalSVD or orthola.svd_update"
+            )
         x = validate_data(
             self, x, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=reset,
             ensure_all_finite=True if self._settings().missing == "raise" else "allow-nan",
@@ -291,6 +297,7 @@ class BatchedSVD(GaussianModel, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             center=settings.center,
             window=settings.window,
             missing=settings.missing,
+            seed=_seed_of(settings.random_state),
             **settings.stream,
         )
         self._dtype = x.dtype

@@ -42,7 +42,7 @@ class OrthogonalDictionary(
     kind : {"hard", "soft"}, default="hard"
         What the threshold does with larger entries: keep them, or shrink them by the threshold.
     p : float, default=3
-        Power, 2 < p <= 4, of the objective sum |codes|^p that the atoms maximise.
+        Power, 2 < p <= 4, of the objective ``sum |codes|^p`` that the atoms maximise.
     schedule : {"default", "theory", "published", "sfw"}, default="default"
         Step sizes of the Frank-Wolfe method.
     window : float, optional
@@ -82,7 +82,7 @@ class OrthogonalDictionary(
         Rows seen.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where the samples had any.
 
     See Also

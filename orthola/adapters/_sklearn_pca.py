@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._sklearn_batches import Settings, seed_of
+from ._sklearn_batches import Settings
 from ._sklearn_svd import IncrementalSVD
 
 __all__ = ["IncrementalPCA", "TruncatedSVD"]
@@ -60,9 +60,8 @@ class IncrementalPCA(IncrementalSVD):
         self.batch_size = batch_size
 
     def _settings(self) -> Settings:
-        return Settings(
-            True, bool(self.whiten), None, "raise", self.batch_size, {"rank": self.n_components}
-        )
+        options = {"rank": self.n_components}
+        return Settings(True, bool(self.whiten), None, "raise", self.batch_size, None, options)
 
 
 class TruncatedSVD(IncrementalSVD):
@@ -123,6 +122,5 @@ class TruncatedSVD(IncrementalSVD):
             "rank": self.n_components,
             "oversample": self.n_oversamples,
             "power": self.n_iter,
-            "seed": seed_of(self.random_state),
         }
-        return Settings(False, False, None, "raise", None, options)
+        return Settings(False, False, None, "raise", None, self.random_state, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._sklearn_batches import BatchedSVD, Settings, seed_of
+from ._sklearn_batches import BatchedSVD, Settings
 
 __all__ = ["IncrementalSVD"]
 
@@ -46,16 +46,16 @@ class IncrementalSVD(BatchedSVD):
 
     Attributes
     ----------
-    components_ : array (n_components_, n_features)
+    components_ : array (n_components, n_features)
         Right singular vectors; the entry of largest modulus of each is positive. As long as fewer
         rows have come than components are wanted, there is one for each row. Directions without
         data are zero.
-    singular_values_ : array (n_components_,)
+    singular_values_ : array (n_components,)
         Of all (centred) rows so far, descending.
-    explained_variance_ : array (n_components_,)
+    explained_variance_ : array (n_components,)
         Variance of the transformed columns of all rows so far: s^2/(n - 1) centred, of the
-        sample, and s^2/n - |mean v|^2 otherwise.
-    explained_variance_ratio_ : array (n_components_,)
+        sample, and ``s^2/n - |mean v|^2`` otherwise.
+    explained_variance_ratio_ : array (n_components,)
         Their shares of the total.
     mean_, var_ : array (n_features,)
         Of all rows so far (`var_`: of what was observed); exact.
@@ -131,14 +131,17 @@ class IncrementalSVD(BatchedSVD):
         self.random_state = random_state
 
     def _settings(self) -> Settings:
-        limit: dict[str, Any] = {"rank": self.n_components}
-        if self.tol is not None:
-            limit = {"tol": self.tol, "max_rank": self.n_components}
-        options = {
-            "oversample": self.oversample, "engine": self.engine, "forget": self.forget,
-            "sketch": self.sketch, "seed": seed_of(self.random_state),
-        }  # fmt: skip
+        options: dict[str, Any] = {
+            "oversample": self.oversample,
+            "engine": self.engine,
+            "forget": self.forget,
+            "sketch": self.sketch,
+        }
+        if self.tol is None:
+            options["rank"] = self.n_components
+        else:
+            options |= {"tol": self.tol, "max_rank": self.n_components}
         return Settings(
             bool(self.center), bool(self.whiten), self.window, self.missing, self.batch_size,
-            {**limit, **options},
+            self.random_state, options,
         )  # fmt: skip

@@ -429,3 +429,15 @@ def test_wrong_samples():
             dictionary_update(state, y)
     with pytest.raises(ValueError, match="lmo"):
         dictionary_update(state, np.ones((3, 4), "float32"), lmo="svd")
+
+
+def test_explain_says_how_the_linear_problem_is_solved():
+    state, y = dictionary_init(6, rng=0), np.ones((3, 6))
+    plan = orthola.explain(dictionary_update, state, y)
+    assert plan["linear problem"] == "exact, by the SVD"
+    assert plan["kernel"].endswith("dictionary_steps")
+    assert (
+        "products" in orthola.explain(dictionary_update, state, y, lmo="inexact")["linear problem"]
+    )
+    with orthola.options(kernels=False):
+        assert "text" in orthola.explain(dictionary_update, state, y)["kernel"]

@@ -237,6 +237,13 @@ def test_sparse_input(axis, center):
         assert error <= result.certificate.error[1]
         assert np.isclose(result.norm, np.linalg.norm(m), rtol=1e-12)
         assert np.allclose(result.mean, (dense if axis == 0 else dense.T).mean(0))
+    # Blocks are units for windows and forgetting, sparse or not.
+    for options in ({"window": 2}, {"forget": 0.5}):
+        parts = [x[i : i + 100] if axis == 0 else x[:, i : i + 100] for i in (0, 100, 200)]
+        one = fed(parts, 4, axis=axis, center=center, engine="brand", **options)
+        dense_parts = [part.toarray() for part in parts]
+        two = fed(dense_parts, 4, axis=axis, center=center, engine="brand", **options)
+        assert same(one, two)
     # Narrow features: dense slices, exact.
     svd = IncrementalSVD(3, engine="exact-r").partial_fit(x[:, :20])
     assert np.allclose(

@@ -41,8 +41,8 @@ TEXTS = {
         "stiefel_steps", "tangent", "units",
     },
     "_dictionary": {
-        "answer", "coding", "gradient", "oracle", "power", "schedules", "state", "step",
-        "tail", "whitening",
+        "answer", "coding", "gradient", "online_codes", "oracle", "power", "schedules",
+        "state", "step", "tail", "whitening",
     },
     "_subspace": {
         "cosines", "span",
@@ -76,7 +76,7 @@ OTHERS = {
     },
     "_dictionary": {
         "__init__", "arguments", "frank_wolfe", "host", "merging", "objectives", "offline",
-        "online", "online_file", "online_input", "online_stream",
+        "online", "online_file", "online_input", "online_stream", "updating",
     },
     "_subspace": {
         "__init__", "angles", "basis", "projection",
@@ -86,10 +86,11 @@ OTHERS = {
         "transfer",
     },
     "_lowrank": {
-        "__init__", "blocks", "bounds", "brand", "cluster_candidates", "cluster_greedy",
-        "cluster_merge", "cluster_outcome", "cluster_pool", "cluster_repair",
-        "cluster_stacks", "clustering", "concatenated", "exact", "gram", "host",
-        "incremental", "missing", "randomized", "sparse", "state", "stream", "stream_input",
+        "__init__", "arguments", "blocks", "bounds", "brand", "cluster_candidates",
+        "cluster_greedy", "cluster_merge", "cluster_outcome", "cluster_pool",
+        "cluster_repair", "cluster_stacks", "clustering", "concatenated", "exact", "gram",
+        "host", "incremental", "intake", "missing", "randomized", "sparse", "state",
+        "stream", "stream_input",
     },
 }  # fmt: skip
 LIBRARIES = (

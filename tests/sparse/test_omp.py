@@ -225,6 +225,20 @@ def test_near_duplicate(form, dtype):
         assert np.abs(found.coefficients).max() < 100
 
 
+@in_every_form
+def test_nearly_dependent_atoms_cost_no_more_digits_than_qr_would(form):
+    q = orthola.testing.orthonormal(8, 3, rng=1).T
+    a = np.stack([q[0], q[0] + 1e-5 * q[1], q[2]])
+    y = q[1:2] + 0.5 * q[2:]
+    for options in ({}, {"tol": 1e-9}):
+        found = pursue(form, y, a, n_nonzero=3, **options)
+        assert found.n_active.tolist() == [3]
+        assert np.abs(found.coefficients).max() == pytest.approx(1e5, rel=1e-4)
+        # The Gram matrix alone: 1e-6
+        assert found.residual_norm[0] < 1e-10
+        assert not found.status.any()
+
+
 def test_finer_angles_need_a_smaller_dependence_tol():
     a = unit_atoms(10, 8)
     t = np.linalg.qr(a[:2].T)[0][:, 1]

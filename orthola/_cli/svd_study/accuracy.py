@@ -18,6 +18,7 @@ _RANKS = (1, 2, 4, 8, 16, 32, 64)
 _TOLERANCES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01)
 _FIXED = 8  # rank along the stream
 _POINTS = 8
+_ROUNDING = 1e-12  # of the norm: a least possible error below it is none
 _STREAMED = ("exact-r", "brand", "IncrementalPCA")
 
 
@@ -99,12 +100,13 @@ def _excesses(cases: list[tuple[list[Array], int, _Truth]]) -> tuple[dict[str, l
     violations = 0
     for blocks, rank, truth in cases:
         least = truth.least(rank)
+        unit = max(least, _ROUNDING * truth.norm)
         for name in _STREAMED:
             found = CONTENDERS[name](blocks, rank)
             error = truth.error(found.axes)
             violations += truth.outside(found, error)
-            # What a rounding is worth: an excess below it is none.
-            curves.setdefault(name, []).append(max(error / least - 1.0, 0.0))
+            curves.setdefault(name, []).append(max((error - least) / unit, 0.0))
             if found.intervals is not None:
-                curves.setdefault(f"{name}, certified", []).append(found.certified / least - 1.0)
+                surplus = (found.certified - least) / unit
+                curves.setdefault(f"{name}, certified", []).append(surplus)
     return curves, violations

@@ -9,7 +9,8 @@ __all__ = ["DEFINITIONS", "Experiment"]
 
 DEFINITIONS = {
     "error": "||M - M V V^T||_F with the mean of all rows taken off, V the axes found",
-    "excess": "error / least possible error of that rank - 1",
+    "excess": "error / least possible error of that rank - 1; where that is rounding, 1e-12 ||M|| "
+    "takes its place",
     "certified": "the same of the upper end of the certificate, known without the data",
     "least": "what the singular values of all data allow",
     "rank": "that the tolerance leads to, relative to the Frobenius norm",

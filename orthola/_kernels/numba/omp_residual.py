@@ -18,7 +18,7 @@ from .omp_rules import NORMALIZED, OLS, RULES
 from .omp_solve import solve_triangle
 from .omp_sweeps import energy, inner, residual_energy, subtract
 from .omp_units import exponents, scaled
-from .pointers import after, pointer
+from .pointers import address, after, pointer, pointer_at
 
 __all__ = ["pursue_residuals"]
 
@@ -42,7 +42,8 @@ def pursue_residuals(
     residual, basis = signals.copy(), np.empty((items, k, features), dtype)
     upper, rhs = np.empty((items, k, k), dtype), np.empty((items, k), dtype)
     indices, coefficients, n_active, norms, status = results
-    _open(signals, counts, tolerances, indices, coefficients, n_active, norms, status)
+    y, atoms_at = address(signals), address(dictionary)
+    _open(y, residual, counts, tolerances, indices, coefficients, n_active, norms, status)
     tile = min(plan.tile_atoms, atoms)
     for t in range(k):
         active = np.flatnonzero(status == _GOING)
@@ -60,11 +61,11 @@ def pursue_residuals(
                 indices, t, scores, best,
             )  # fmt: skip
         _extend(
-            rule, plan.dependence, plan.floor, active, best, dictionary, squares, usable, rests,
-            mask, barred, signals, residual, basis, upper, rhs, counts, tolerances, t, indices,
+            rule, plan.dependence, plan.floor, active, best, atoms_at, squares, usable, rests,
+            mask, barred, residual, basis, upper, rhs, counts, tolerances, t, indices,
             n_active, norms, status,
         )  # fmt: skip
-    _close(signals, dictionary, upper, rhs, tolerances, *results)
+    _close(y, atoms_at, residual, upper, rhs, *results)
     if units is not None:
         coefficients[:] = scaled(coefficients, units[:, None])
         norms[:] = scaled(norms, units)
@@ -80,12 +81,12 @@ def _product(x: Any, part: Any) -> Any:
 
 @jit
 def _open(
-    signals: Any, counts: Any, tolerances: Any, indices: Any, coefficients: Any, n_active: Any,
-    norms: Any, status: Any,
+    signals: int, residual: Any, counts: Any, tolerances: Any, indices: Any, coefficients: Any,
+    n_active: Any, norms: Any, status: Any,
 ) -> None:  # fmt: skip
     """Empty codes; `norms` is ||y|| for now, and the status of what goes on is -1."""
-    features = signals.shape[1]
-    y = pointer(signals)
+    features = residual.shape[1]
+    y = pointer_at(signals, residual)
     for s in range(len(counts)):
         indices[s] = -1
         coefficients[s] = 0
@@ -181,14 +182,14 @@ def _split(v: Any, basis: Any, features: int, t: int, column: Any) -> Any:
 
 @jit
 def _extend(
-    rule: int, dependence: float, floor: float, active: Any, best: Any, dictionary: Any,
-    squares: Any, usable: Any, rests: Any, mask: Any, barred: Any, signals: Any, residual: Any,
+    rule: int, dependence: float, floor: float, active: Any, best: Any, dictionary: int,
+    squares: Any, usable: Any, rests: Any, mask: Any, barred: Any, residual: Any,
     basis: Any, upper: Any, rhs: Any, counts: Any, tolerances: Any, t: int, indices: Any,
     n_active: Any, norms: Any, status: Any,
 ) -> None:  # fmt: skip
     """Step t of every active signal: one more atom, or its end."""
-    atoms, features = dictionary.shape
-    k = rhs.shape[1]
+    atoms, features, k = len(squares), residual.shape[1], rhs.shape[1]
+    given = pointer_at(dictionary, residual)
     row = np.empty(0, residual.dtype)  # correlations, where they are needed again
     for s in active:
         r, j, known = after(pointer(residual), s * features), best[s], False
@@ -196,7 +197,7 @@ def _extend(
         v, column = after(q, t * features), after(pointer(upper), (s * k + t) * k)
         left = 0.0
         while j >= 0:
-            a = after(pointer(dictionary), j * features)
+            a = after(given, j * features)
             if abs(inner(a, r, features)) <= floor * math.sqrt(squares[j]) * norms[s]:
                 j = -1
                 break
@@ -208,7 +209,7 @@ def _extend(
             if not known:
                 row = np.empty(atoms, residual.dtype)
                 for n in range(atoms):
-                    row[n] = inner(after(pointer(dictionary), n * features), r, features)
+                    row[n] = inner(after(given, n * features), r, features)
                 _ban(s, row, 0, mask, barred, usable, indices, t)
                 known = True
             row[j] = np.nan
@@ -231,12 +232,12 @@ def _extend(
 
 @jit
 def _close(
-    signals: Any, dictionary: Any, upper: Any, rhs: Any, tolerances: Any, indices: Any,
+    signals: int, dictionary: int, residual: Any, upper: Any, rhs: Any, indices: Any,
     coefficients: Any, n_active: Any, norms: Any, status: Any,
 ) -> None:  # fmt: skip
-    """Coefficients R x = b, and the norm of the residual y - x A."""
-    features, k = signals.shape[1], rhs.shape[1]
-    rest = np.empty(features, signals.dtype)
+    """Coefficients R x = b, and the norm of the residual y - x A, which overwrites `residual`."""
+    features, k = residual.shape[1], rhs.shape[1]
+    y, given = pointer_at(signals, residual), pointer_at(dictionary, residual)
     for s in range(len(status)):
         t = n_active[s]
         if t == 0:
@@ -245,7 +246,7 @@ def _close(
         solve_triangle(after(pointer(upper), place * k), k, after(pointer(rhs), place), t, x)
         norms[s] = math.sqrt(
             residual_energy(
-                after(pointer(signals), s * features), features, pointer(dictionary),
-                after(pointer(indices), place), x, t, pointer(rest),
+                after(y, s * features), features, given, after(pointer(indices), place), x, t,
+                after(pointer(residual), s * features),
             )
         )  # fmt: skip

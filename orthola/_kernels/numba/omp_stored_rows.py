@@ -18,7 +18,7 @@ from .omp_rules import OLS, RULES
 from .omp_solve import improve_solution, solve_triangle
 from .omp_sweeps import begin, energy, residual_energy, scan, sweep, tile_width
 from .omp_units import exponents, scaled
-from .pointers import after, pointer
+from .pointers import address, after, pointer, pointer_at
 
 __all__ = ["pursue_rows"]
 
@@ -67,8 +67,8 @@ def pursue_rows(
     places = np.zeros(k, np.int64)
     _pursue(
         RULES[plan.rule], plan.dependence, plan.floor, _DOUBT * float(np.finfo(real).eps), k,
-        atoms, features, c, signals, dictionary, gram, rows, counts, tolerances, mask, barred,
-        work, width, stride, scratch, places, *results,
+        atoms, features, c, address(signals), address(dictionary), address(gram), rows, counts,
+        tolerances, mask, barred, work, width, stride, scratch, places, *results,
     )  # fmt: skip
     if units is not None:
         results[1][:] = scaled(results[1], units[:, None])
@@ -92,14 +92,15 @@ def _exclude(
 @jit
 def _pursue(
     rule: int, dependence: float, floor: float, doubt: float, k: int, atoms: int, features: int,
-    correlations: Any, signals: Any, dictionary: Any, gram: Any, rows: Any, counts: Any,
+    correlations: Any, signals: int, dictionary: int, gram: int, rows: Any, counts: Any,
     tolerances: Any, mask: Any, barred: Any, work: Any, width: int, stride: int, scratch: Any,
     places: Any, indices: Any, coefficients: Any, n_active: Any, norms: Any, status: Any,
 ) -> None:  # fmt: skip
     columns, whole = rows.shape[1], atoms // width
     tiles = columns // width
     bans, squares, side = pointer(rows), pointer(rows[1]), pointer(rows[2])
-    w, g, d, y = pointer(work), pointer(gram), pointer(dictionary), pointer(signals)
+    w, g = pointer(work), pointer_at(gram, work)
+    d, y = pointer_at(dictionary, work), pointer_at(signals, work)
     upper = pointer(scratch)
     b, x = after(upper, k * k), after(upper, k * k + k)
     factors = after(x, k)

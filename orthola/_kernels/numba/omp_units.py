@@ -8,16 +8,16 @@ import numpy as np
 
 from .jit import jit
 from .omp_sweeps import energy
-from .pointers import after, pointer
+from .pointers import address, after, pointer_at
 
 __all__ = ["exponents", "scaled"]
 
 
 @jit
-def _ordinary(rows: Any, low: float, high: float) -> bool:
+def _ordinary(rows: int, like: Any, count: int, size: int, low: float, high: float) -> bool:
     """Whether the squared norms of all rows are between two numbers."""
-    start, size = pointer(rows), rows.shape[1]
-    for s in range(len(rows)):
+    start = pointer_at(rows, like)
+    for s in range(count):
         square = float(energy(after(start, s * size), size))
         if not (square > low and square < high):
             return False
@@ -28,7 +28,8 @@ def exponents(rows: Any) -> Any:
     """An exponent for each row of a C-ordered matrix, by which to divide; None: nothing to do."""
     real = rows.dtype.type(0).real.dtype
     far = int(np.finfo(real).maxexp) // 2
-    if rows.size == 0 or _ordinary(rows, 2.0**-far, 2.0**far):
+    like = np.empty(0, rows.dtype)
+    if rows.size == 0 or _ordinary(address(rows), like, *rows.shape, 2.0**-far, 2.0**far):
         return None
     # Without NaN, which belongs to its own entry alone
     parts = rows.view(real)

@@ -11,7 +11,16 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["after", "pointer"]
+__all__ = ["address", "after", "pointer", "pointer_at"]
+
+
+def address(array: Any) -> int:
+    """The address of an array, for `pointer_at`.
+
+    Whether an array may be written to is a part of its type: kernels that take the arrays of users
+    by address are compiled once.
+    """
+    return int(array.__array_interface__["data"][0])
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -31,3 +40,14 @@ def after(typing: Any, place: Any, count: Any) -> Any:
     return place(place, types.intp), lambda _, builder, __, values: builder.gep(
         values[0], [values[1]]
     )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def pointer_at(typing: Any, number: Any, like: Any) -> Any:
+    """The pointer to numbers as those of the array `like` at an address."""
+    kind: Any = types.CPointer(like.dtype)  # type: ignore[attr-defined]
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], context.get_value_type(kind))
+
+    return kind(types.intp, like), generate
