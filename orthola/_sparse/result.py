@@ -40,6 +40,10 @@ class OMPResult(NamedTuple):
         xp = space.xp
         columns = xp.arange(n, dtype=self.indices.dtype, device=space.device)
         out = xp.zeros((*x.shape[:-1], n), dtype=x.dtype, device=space.device)
+        if space.name == "numpy":  # one write per entry instead of one sweep per step
+            used = self.indices >= 0
+            out[(*used.nonzero()[:-1], self.indices[used])] = x[used]
+            return out
         for t in range(x.shape[-1]):
             here = self.indices[..., t, None] == columns
             out = xp.where(here, x[..., t, None], out)
