@@ -200,20 +200,19 @@ class OnlineOrthogonalDictionary(Learned):
         ValueError
             If the streams do not match.
         """
+        stream = self._stream
         if other._stream.state is not None:
-            mine, theirs = self._stream.state, other._stream.state
+            mine, theirs = stream.state, other._stream.state
             state, code = (theirs, 0) if mine is None else dictionary_merge(mine, theirs)
-            taken = self._stream if mine is not None else other._stream
-            self._keep(
-                self._stream._replace(
-                    state=state, refused=int(code) or self._stream.refused,
-                    precondition=taken.precondition,
-                    measured=self._stream.measured + other._stream.measured,
-                )
+            taken = stream if mine is not None else other._stream
+            stream = stream._replace(
+                state=state, refused=int(code) or stream.refused, precondition=taken.precondition,
+                measured=stream.measured + other._stream.measured,
             )  # fmt: skip
         if other._stream.rest is not None:
             space, (rows,) = resolve(f"{_NAME}.merge", other._stream.rest)
-            self._keep(fed(self._settings, self._stream, self._rng, space, rows))
+            stream = fed(self._settings, stream, self._rng, space, rows)
+        self._keep(stream)  # nothing has changed if something failed
         return self
 
     def save(self, path: str | os.PathLike[str], /) -> None:
