@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -56,7 +58,7 @@ def over_chunks(
     blas : bool, default False
         Keep BLAS at one thread meanwhile, in the whole process, as far as threadpoolctl can (it
         gives way to limits that the program holds itself). For tasks that call BLAS; it costs
-        some hundred microseconds.
+        two hundred microseconds.
 
     Raises
     ------
@@ -152,6 +154,15 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _pin() -> Any:
-    from threadpoolctl import threadpool_limits
+    return _controller(len(sys.modules)).limit(limits=1, user_api="blas").__enter__()
 
-    return threadpool_limits(limits=1, user_api="blas").__enter__()
+
+@lru_cache(maxsize=1)
+def _controller(modules: int) -> Any:
+    """All thread pools in the process; looking for them takes milliseconds.
+
+    Another BLAS comes with an import, so the search is repeated when there are more modules.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -25,6 +25,8 @@ from .._core import checks
 
 __all__ = ["svd", "svd_state"]
 
+_AT_ONCE = 256  # strips in a graph at least: tasks take memory too, some kB each
+
 
 class Span(NamedTuple):
     """The state of the strips ``start`` ... ``stop - 1``."""
@@ -77,6 +79,10 @@ def svd(
     are read once. The factors of the other side are ``x @ result.components.conj().T``, divided by
     the singular values, which is lazy.
 
+    **Memory** does not grow with the number of chunks: graphs are made and computed for 256 strips
+    (4**4; the power of another arity from there on) at a time. Where more than those could run at
+    once, compute `svd_state`, which is one graph with the same tree.
+
     **Accuracy**: errors of all truncations add up in squares, whatever the tree; the certificate
     says what they are. With exact engines (``engine="auto"`` takes one for small d) there are none.
     The same array, arity and number of BLAS threads give the same bits on every scheduler.
@@ -100,21 +106,19 @@ def svd(
     """
     axis = _checked("svd", x, axis)
     made = SVDConfig(features=x.shape[1 - axis], axis=axis, **config)
-    if progress is None:
-        (state,) = dask.compute(svd_state(x, made, arity=arity))
-        return svd_result(state, made)
-    levels, total = _tree("svd", x, made, arity), x.numblocks[axis]
-    top = levels[min(2, len(levels) - 1)]
-    spans: list[Span] = []
-    sofar = None
-    for node in top:
-        spans += dask.compute(node)
-        state = spans[-1].state
-        sofar = state if sofar is None else svd_merge(sofar, state, made)
-        progress(spans[-1].stop, total, svd_result(sofar, made).certificate)
-    while len(spans) > 1:
-        spans = [_merged(made, *group) for group in _groups(spans, arity)]
-    return svd_result(spans[0].state, made)
+    checks.count("svd", "arity", arity, least=2)
+    total, waiting, sofar = x.numblocks[axis], _Waiting(made, arity), None
+    portion = arity**2
+    while progress is None and portion < _AT_ONCE:
+        portion *= arity
+    for start in range(0, total, portion):
+        part = x.blocks[_along(axis, slice(start, start + portion))]
+        (span,) = dask.compute(_tree("svd", part, made, arity, start))
+        waiting.add(span)
+        if progress is not None:
+            sofar = span.state if sofar is None else svd_merge(sofar, span.state, made)
+            progress(span.stop, total, svd_result(sofar, made).certificate)
+    return svd_result(waiting.root().state, made)
 
 
 def svd_state(x: Any, config: SVDConfig, /, *, arity: int = 4) -> Any:
@@ -159,7 +163,7 @@ def svd_state(x: Any, config: SVDConfig, /, *, arity: int = 4) -> Any:
             f"svd_state: expected {config.features} features along axis {1 - config.axis}, got "
             f"an array of shape {x.shape}"
         )
-    return delayed(_state_of, pure=True)(_tree("svd_state", x, config, arity)[-1][0])
+    return delayed(_state_of, pure=True)(_tree("svd_state", x, config, arity, 0))
 
 
 def _checked(function: str, x: Any, axis: int | None) -> int:
@@ -181,24 +185,51 @@ def _checked(function: str, x: Any, axis: int | None) -> int:
     return axis
 
 
-def _tree(function: str, x: Any, config: SVDConfig, arity: int) -> list[list[Any]]:
-    """Delayed spans: strips first, then every level of merges, the last of one span."""
+def _tree(function: str, x: Any, config: SVDConfig, arity: int, start: int) -> Any:
+    """Delayed span of all strips, the first of which has number `start`."""
     checks.count(function, "arity", arity, least=2)
     if config.forget != 1.0:
         raise ValueError(f"{function}: expected forget=1: a tree has no order to forget by")
     strips = x.rechunk({1 - config.axis: -1}).to_delayed().ravel()
     name = tokenize(x, config)
     leaf, node = delayed(_leaf, pure=True), delayed(_merged, pure=True)
-    levels = [
-        [
-            leaf(config, i, strip, dask_key_name=f"svd-strip-{name}-{i}")
-            for i, strip in enumerate(strips)
-        ]
+    level = [
+        leaf(config, i, strip, dask_key_name=f"svd-strip-{name}-{i}")
+        for i, strip in enumerate(strips, start)
     ]
-    while len(levels[-1]) > 1:
+    while len(level) > 1:
         # A group of one is itself: the shape follows from the number of strips.
-        levels.append([node(config, *group) for group in _groups(levels[-1], arity)])
-    return levels
+        level = [node(config, *group) for group in _groups(level, arity)]
+    return level[0]
+
+
+class _Waiting:
+    """Finished subtrees, fewer than `arity` of each height: the tree that one graph would have."""
+
+    def __init__(self, config: SVDConfig, arity: int) -> None:
+        self.config, self.arity = config, arity
+        self.heights: list[list[Span]] = []
+
+    def add(self, span: Span) -> None:
+        """The next one of the lowest height; only the last may be incomplete."""
+        for group in self.heights:
+            group.append(span)
+            if len(group) < self.arity:
+                return
+            span = _merged(self.config, *group)
+            group.clear()
+        self.heights.append([span])
+
+    def root(self) -> Span:
+        last: list[Span] = []
+        for group in self.heights:
+            if group or last:
+                last = [_merged(self.config, *group, *last)]
+        return last[0]
+
+
+def _along(axis: int, cut: slice) -> tuple[slice, slice]:
+    return (cut, slice(None)) if axis == 0 else (slice(None), cut)
 
 
 def _groups(spans: list[Any], arity: int) -> list[list[Any]]:
