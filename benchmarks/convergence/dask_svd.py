@@ -1,12 +1,12 @@
 """Decompositions of a Dask array on disk: time, peak memory and accuracy, against Dask's own.
 
-A Zarr array of 200000 x 512 numbers in single precision, rank 64 and noise, in chunks of 5000 rows,
-of which the 64 leading singular values and right vectors are wanted. Every run has a process of its
-own with one worker and one BLAS thread; contenders take turns. The reference is the Gram matrix,
-added up in double precision. Then ours over 50, 500 and 5000 blocks that are stored nowhere: its
-peak memory must not grow. And a complex array of rank 6.
+A Zarr array of 200000 x 512 numbers in single precision, rank 64 and noise, in chunks of 5000 and
+of 20000 rows, of which the 64 leading singular values and right vectors are wanted. Every run has
+a process of its own with one worker and one BLAS thread; contenders take turns. The reference is
+the Gram matrix, added up in double precision. Then ours over 50, 500 and 5000 blocks that are
+stored nowhere: its peak memory must not grow. And a complex array of rank 6.
 
-``python -m benchmarks.convergence.dask_svd --json FILE`` takes about three minutes.
+``python -m benchmarks.convergence.dask_svd --json FILE`` takes about five minutes.
 """
 
 import argparse
@@ -28,23 +28,24 @@ from benchmarks.speed.threads import processors, thread_environment
 from orthola._cli.terminal import Ticker, terminal
 from orthola._core.versions import environment
 
-ROWS, FEATURES, RANK, CHUNK = 200_000, 512, 64, 5000
+ROWS, FEATURES, RANK = 200_000, 512, 64
+CHUNKS = (5000, 20_000)
 NOISE = 0.1
 BLOCKS = (50, 500, 5000)
 PARTS = ("disk", "memory", "complex")
 
 
-def stored(path: Path, rows: int) -> np.ndarray[Any, Any]:
+def stored(path: Path, rows: int, chunk: int) -> np.ndarray[Any, Any]:
     """Writes the array; singular values of what was written."""
     rng = np.random.default_rng(0)
     mix = rng.standard_normal((RANK, FEATURES), dtype="float32")
     gram = np.zeros((FEATURES, FEATURES))
     array = zarr.create_array(
-        str(path), shape=(rows, FEATURES), chunks=(CHUNK, FEATURES), dtype="float32",
+        str(path), shape=(rows, FEATURES), chunks=(chunk, FEATURES), dtype="float32",
         compressors=None,
     )  # fmt: skip
-    for start in range(0, rows, CHUNK):
-        x = rng.standard_normal((min(CHUNK, rows - start), FEATURES), dtype="float32")
+    for start in range(0, rows, chunk):
+        x = rng.standard_normal((min(chunk, rows - start), FEATURES), dtype="float32")
         x = x[:, :RANK] @ mix + np.float32(NOISE) * x
         array[start : start + len(x)] = x
         wide = x.astype("float64")
@@ -69,12 +70,12 @@ def child(run: str, **request: Any) -> dict[str, Any]:
     return answer
 
 
-def on_disk(rows: int, rounds: int, tick: Ticker) -> dict[str, dict[str, Any]]:
+def on_disk(rows: int, chunk: int, rounds: int, tick: Ticker) -> dict[str, dict[str, Any]]:
     """Samples of every contender, taken in turns, and what they come to."""
     samples: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.zarr"
-        truth = stored(path, rows)
+        truth = stored(path, rows, chunk)
         tick("data")
         for _ in range(rounds):
             for name, taken in samples.items():
@@ -98,21 +99,24 @@ def on_disk(rows: int, rounds: int, tick: Ticker) -> dict[str, dict[str, Any]]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.convergence.dask_svd")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data, one round")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every contender")
+    parser.add_argument("--chunk", nargs="+", type=int, default=list(CHUNKS), metavar="ROWS")
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write every sample; parts not run are kept"
     )
     arguments = parser.parse_args(argv)
-    rows, rounds = (ROWS // 10, 1) if arguments.quick else (ROWS, 3)
+    rows, rounds = (ROWS // 10, 1) if arguments.quick else (ROWS, arguments.rounds)
     blocks = BLOCKS[:2] if arguments.quick else BLOCKS
     found: dict[str, Any] = {}
     out = terminal()
-    steps = {"disk": 1 + rounds * len(CONTENDERS), "memory": len(LAZY) * len(blocks)}
+    disk = len(arguments.chunk) * (1 + rounds * len(CONTENDERS))
+    steps = {"disk": disk, "memory": len(LAZY) * len(blocks)}
     with out.progress(
         "dask", sum(steps.get(part, len(CONTENDERS)) for part in arguments.part)
     ) as tick:
         if "disk" in arguments.part:
-            found["disk"] = on_disk(rows, rounds, tick)
+            found["disk"] = {str(c): on_disk(rows, c, rounds, tick) for c in arguments.chunk}
         if "memory" in arguments.part:
             found["memory"] = {}
             for engine in LAZY:
@@ -126,8 +130,10 @@ def main(argv: list[str] | None = None) -> int:
             for name in CONTENDERS:
                 found["complex"][name] = child("complex_low_rank", who=name)
                 tick(f"complex, {name}")
-    if "disk" in found:
-        out.heading(f"{rows} x {FEATURES} float32 on disk, rank {RANK}: medians of {rounds}")
+    for chunk, table in found.get("disk", {}).items():
+        out.heading(
+            f"{rows} x {FEATURES} float32 on disk in chunks of {chunk} rows, rank {RANK}: medians"
+        )
         out.table(
             ("contender", ">CPU s", ">ours / it", ">peak MiB", ">ours / it", ">sigma error"),
             [
@@ -137,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
                     f"{median(run['peak_mib'] for run in row['runs']):.0f}",
                     f"{row['peak_ratio']:.2f}", f"{row['sigma_error']:.1e}",
                 )
-                for name, row in found["disk"].items()
+                for name, row in table.items()
             ],
         )  # fmt: skip
     if "memory" in found:
@@ -169,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
         report = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment(),
-            **{part: found.get(part, old.get(part)) for part in PARTS},
+            **{part: old.get(part, {}) | found.get(part, {}) for part in PARTS},
         }
         arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -1,7 +1,8 @@
 """One decomposition of a Dask array in a process of its own: what it costs, and what it finds.
 
-``python -m benchmarks.convergence.dask_svd_runs JSON`` is called by `dask_svd` beside it. One worker,
-scheduler "threads". Peak memory is that of the call, imports and a small run before it included.
+``python -m benchmarks.convergence.dask_svd_runs JSON`` is called by `dask_svd` beside it. One
+worker, scheduler "threads". Peak memory is that of the process during the call; how much was there
+before it, after imports and a small run, is told too.
 """
 
 import json
@@ -87,7 +88,10 @@ def without_store(engine: str, blocks: int) -> dict[str, Any]:
 def complex_low_rank(who: str) -> dict[str, Any]:
     """Relative error of the singular values, and of what is left outside of the vectors."""
     m, d, rank = COMPLEX
-    a, b = gaussian(m, rank, dtype="complex128", rng=0), gaussian(rank, d, dtype="complex128", rng=1)
+    a, b = (
+        gaussian(m, rank, dtype="complex128", rng=0),
+        gaussian(rank, d, dtype="complex128", rng=1),
+    )
     x = a @ b
     truth = np.linalg.svd(x, compute_uv=False)[:rank]
     found = CONTENDERS[who](da.from_array(x, chunks=(1000, d)), rank)

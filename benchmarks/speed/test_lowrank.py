@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.speed import streams as who
+from benchmarks.speed import tolerances
 from benchmarks.speed.protocol import Case, Contender
 from benchmarks.speed.report import Compare, Goal
 
@@ -42,3 +43,19 @@ def test_gram(compare: Compare) -> None:
     case = Case(who.LOW_RANK, SHAPES[who.LOW_RANK])
     outcome = compare(case, who.orthola_gram, who.whole_svd, Goal(cpu=5.0))
     assert outcome.ours["sigma"] <= EXACT
+
+
+@pytest.mark.parametrize(
+    ("problem", "peer"),
+    [
+        pytest.param(tolerances.COARSE, tolerances.pymor_hapod, id="5e-2"),
+        pytest.param(tolerances.FINE, tolerances.pymor_hapod, id="1e-2", marks=full),
+        pytest.param(tolerances.COARSE, tolerances.pymor_hasty, id="5e-2-hasty", marks=full),
+    ],
+)
+def test_tolerance(compare: Compare, problem: str, peer: Contender) -> None:
+    case = Case(problem, SHAPES[who.SHORT])
+    outcome = compare(case, tolerances.orthola_stream, peer, Goal(cpu=2.0))
+    assert outcome.ours["error"] <= 1.0
+    fewest = outcome.ours["kept"] - outcome.ours["more"]
+    assert outcome.ours["more"] <= max(3.0, 0.04 * fewest)

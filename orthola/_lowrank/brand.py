@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._core.blas import Routines, lean_svd, lower_cholesky, solve_lower_adjoint
+from .stack import orthonormal
 
 __all__ = ["appended"]
 
@@ -69,7 +70,7 @@ def appended(
     p, s, _ = found
 
     def rotate(i: int, j: int) -> Any:
-        small = np.asfortranarray(p[:, i:j], dtype=a.dtype)
+        small = np.asfortranarray(orthonormal(np, p[:, i:j]), dtype=a.dtype)
         out = fn.gemm(1.0, x, small[r:])
         return fn.gemm(1.0, u, small[:r], beta=1.0, c=out, overwrite_c=1) if r else out
 

@@ -36,7 +36,7 @@ def worth_it(space: Space, config: SVDConfig, block: Any) -> bool:
     if not 1.0 / _SAFE < largest < _SAFE:
         return False
     dense = 16.0 * d * config.capacity * n
-    return 4.0 * block.nnz * leaf + 8.0 * (d + n) * leaf**2 < dense
+    return bool(4.0 * block.nnz * leaf + 8.0 * (d + n) * leaf**2 < dense)
 
 
 def sparse_updates(
@@ -78,7 +78,7 @@ def _leaf(space: Space, config: SVDConfig, state: SVDState, a: Any) -> SVDState:
     k = times(w)
     energy, error = squares, np.float64(0.0)
     if config.center:
-        energy = max(squares - count * np.float64(np.sum(np.abs(mean) ** 2)), 0.0)
+        energy = np.maximum(squares - count * np.float64(np.sum(np.abs(mean) ** 2)), 0.0)
         error = mean_rounding(wide, n, count, np.linalg.norm(mean)) + moved.rounding
         # The mean as it is taken off, rounded to the precision of the data.
         error += space.eps * np.sqrt(count) * np.linalg.norm(mean)

@@ -26,6 +26,7 @@ from .._core import checks
 __all__ = ["svd", "svd_state"]
 
 _AT_ONCE = 256  # strips in a graph at least: tasks take memory too, some kB each
+_PIECE = 1 << 19  # numbers that are converted at a time
 
 
 class Span(NamedTuple):
@@ -238,8 +239,15 @@ def _groups(spans: list[Any], arity: int) -> list[list[Any]]:
 
 def _leaf(config: SVDConfig, i: int, block: Any) -> Span:
     with options(threads=1):
-        state = svd_init(config, dtype=np.result_type(block.dtype, np.float16))
-        return Span(i, i + 1, svd_update(state, block, config))
+        start = state = svd_init(config, dtype=np.result_type(block.dtype, np.float16))
+        samples = step = max(1, block.shape[config.axis])
+        if state.factor.dtype != state.sketch.dtype:
+            # A Gram matrix in double precision: piece by piece, the wider copy is not of it all.
+            step = max(2 * config.features, _PIECE // config.features)
+        for first in range(0, samples, step):
+            piece = block[_along(config.axis, slice(first, first + step))]
+            state = svd_update(state, piece, config)
+        return Span(i, i + 1, state._replace(position=start.position + np.int64(1)))
 
 
 def _merged(config: SVDConfig, first: Span, *others: Span) -> Span:

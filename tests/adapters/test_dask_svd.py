@@ -116,6 +116,7 @@ def test_states_go_on():
     some = some[some[:, 0] > 0]  # of an unknown number of rows
     result = orthola.svd_result(svd_state(some, config).compute(), config)
     assert_certified(result, x[x[:, 0] > 0], 3)
+    assert_certified(svd(some, rank=3), x[x[:, 0] > 0], 3)
 
 
 def test_progress_is_told_and_can_end_the_run():
@@ -138,6 +139,25 @@ def test_progress_is_told_and_can_end_the_run():
 
     with pytest.raises(KeyboardInterrupt):
         svd(lazy, rank=3, progress=stop)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("arity", [2, 3])
+def test_graphs_stay_small_and_the_tree_is_the_same(monkeypatch, axis, arity):
+    x = data(101)
+    lazy = da.from_array(x if axis == 0 else x.T, chunks=(1, 20) if axis == 0 else (20, 1))
+    config = orthola.SVDConfig(features=20, rank=3, axis=axis, engine="brand")
+    expected = orthola.svd_result(svd_state(lazy, config, arity=arity).compute(), config)
+    monkeypatch.setattr(_dask_svd, "_AT_ONCE", 8)
+    sizes = []
+    with dask.callbacks.Callback(start=lambda graph: sizes.append(len(graph))):
+        result = svd(lazy, rank=3, axis=axis, engine="brand", arity=arity)
+    portion = 8 if arity == 2 else 9
+    assert len(sizes) == -(-101 // portion)
+    assert max(sizes) <= 6 * portion
+    for one, two in zip(result.certificate, expected.certificate, strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(result.basis, expected.basis)
 
 
 def test_strips_that_come_twice_or_not_at_all_are_refused():

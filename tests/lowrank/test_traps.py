@@ -389,6 +389,38 @@ def test_many_updates_of_one_column_stay_orthonormal():
     assert np.abs(u.T @ u - np.eye(u.shape[1])).max() <= 100 * EPS
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("features", "buffer", "updates"), [(64, "auto", 10**6), (20, 1, 10**5)], ids=["buffered", "1"]
+)
+def test_a_million_updates_of_one_column_stay_orthonormal(features, buffer, updates):
+    rng = np.random.default_rng(17)
+    svd = orthola.IncrementalSVD(5, axis=1, engine="brand", oversample=3, buffer=buffer)
+    scatter, worst, looked = np.zeros((features, features)), 0.0, 0
+    for part in range(100):
+        # The strong directions move on, so the basis never settles.
+        decay = 0.9 ** np.roll(np.arange(features), part // 10)
+        columns = decay[:, None] * rng.standard_normal((features, updates // 100))
+        scatter += columns @ columns.T
+        for column in np.split(columns, columns.shape[1], axis=1):
+            svd.partial_fit(column)
+            # All ages of a basis are looked at: those of the last truncations of each part.
+            late = svd.samples_seen > (part + 1) * updates // 100 - 40 * (1 if buffer == 1 else 32)
+            if late and (buffer == 1 or svd.samples_seen % 32 == 0):
+                worst, looked = max(worst, departure(svd.state)), looked + 1
+    result = svd.result()
+    print(f"{updates} updates, d = {features}: {worst / EPS:.1f} eps at worst in {looked} looks")
+    assert int(svd.state.columns) == updates
+    assert worst <= 100 * EPS
+    assert holds(result, np.sqrt(np.linalg.eigvalsh(scatter)[::-1]))
+
+
+def departure(state):
+    """Frobenius norm of what a basis lacks to an orthonormal one."""
+    u = state.factor[:, : int(state.rank)]
+    return np.linalg.norm(u.conj().T @ u - np.eye(u.shape[1]))
+
+
 def test_nonfinite_values():
     config = SVDConfig(features=5, rank=2)
     bad = np.ones((3, 5))
