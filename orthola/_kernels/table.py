@@ -162,6 +162,10 @@ def _stored_rows(facts: Any) -> bool:
     return _in_main_memory(facts) and facts.form == "stored-rows"
 
 
+def _stored_rows_on_gpu(facts: Any) -> bool:
+    return facts.form == "stored-rows" and facts.dtype_name in ("float32", "float64")
+
+
 def _residual(facts: Any) -> bool:
     return _in_main_memory(facts) and facts.form == "residual"
 
@@ -280,4 +284,11 @@ KERNELS = (
     *_frame_kernels(),
     *_exponential_kernels(),
     *_pursuit_kernels(),
+    Kernel(
+        "omp",
+        "cupy",
+        "orthola._kernels.cupy.omp_stored_rows:pursue_rows",
+        _stored_rows_on_gpu,
+        "a block of threads to a signal",
+    ),
 )

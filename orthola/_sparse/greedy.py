@@ -48,9 +48,9 @@ def search(
     looks = space.eager and not space.on_gpu  # where that does not wait for a device
 
     def step(t: Any, state: Search) -> Search:
-        state = _limited(state, state.used < problem.counts)
-        if plan.has_tol:
+        if plan.has_tol:  # also where the last atom allowed is in
             state = measured(t, state)
+        state = _limited(state, state.used < problem.counts)
         choice = best(state.tiles)
         piece = form.split(t, choice, state.rows)
         tiles = state.tiles

@@ -64,6 +64,7 @@ class _Question(NamedTuple):
     in_main_memory: bool
     traced: bool
     form: str
+    dtype_name: str
 
 
 def facts_of(space: Space, signals: Any, dictionary: Any, *, gram_given: bool) -> Facts:
@@ -125,9 +126,12 @@ def plan_pursuit(
     usual = 16 * math.sqrt(facts.features) * eps
     dependence = usual if dependence_tol is None else float(dependence_tol)
     form, reason = _form(facts, nonnegative, k_max, dependence < usual, max_memory, limits)
-    question = _Question(facts.in_main_memory, facts.traced, form)
+    question = _Question(facts.in_main_memory, facts.traced, form, facts.dtype_name)
     kernel = find_kernel("omp", facts.library, question) if kernels else None
     tile_signals, tile_atoms = _tiles(facts, form, rule, k_max, max_memory, limits)
+    host = kernel is not None and facts.library in ("numpy", "torch")
+    if kernel is not None and not host:  # of its signals only the correlations are kept
+        tile_signals = max(max_memory // (4 * max(facts.atoms, 1) * _SIZES[facts.dtype_name]), 1)
     return Plan(
         form=form,
         rule=rule,
@@ -137,7 +141,7 @@ def plan_pursuit(
         floor=8 * math.sqrt(facts.features) * eps,
         tile_signals=tile_signals,
         tile_atoms=tile_atoms,
-        host=kernel is not None and facts.library in ("numpy", "torch"),
+        host=host,
         kernel=None if kernel is None else kernel.target,
         reason=reason,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.dispatch import load
 from .._core.errors import Status
 from .._core.space import Space
 from .certified import pursue_certified
@@ -92,6 +93,8 @@ def _in_text(
             codes = pursue_nonnegative(space, plan, part)
         elif search is not None:
             codes = pursue_certified(space, plan, search, part)
+        elif plan.kernel is not None and not plan.host:
+            codes = Codes(*load(plan.kernel)(plan, part))
         elif plan.form == "stored-rows":
             form = StoredRows(space, part, plan.k_max)
             codes = pursue_greedily(space, plan, form, part)

@@ -93,6 +93,23 @@ def test_gram_exclusions_and_numbers_per_signal(backend):
 
 
 @pytest.mark.parametrize("backend", SOME, indirect=True)
+@pytest.mark.parametrize("option", [{}, {"nonnegative": True}], ids=["plain", "nonnegative"])
+def test_tolerances_met_by_the_last_atom_allowed(backend, option):
+    y = np.array([[1.0, 0.0, 0.0], [1.0, 2.0, 0.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+
+    def run(y, a):
+        return omp(y, a, n_nonzero=[1, 2, 3, 2], tol=1e-3, **option)
+
+    found = backend.call(run, backend.asarray(y), backend.asarray(np.eye(3)))
+    assert to_numpy(found.n_active).tolist() == [1, 2, 3, 2]
+    expected = [Status.OK, Status.OK, Status.OK, Status.TOLERANCE_NOT_MET]
+    assert to_numpy(found.status).tolist() == expected
+    with orthola.options(kernels=False):
+        assert run(y, np.eye(3)).status.tolist() == expected
+    assert run(y, np.eye(3)).status.tolist() == expected
+
+
+@pytest.mark.parametrize("backend", SOME, indirect=True)
 def test_ties(backend):
     a = np.array([[0.6, 0.8, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
     y = np.array([[0.6, 0.8, 0.0], [0.0, 0.0, 0.0], [0.0, np.nan, 1.0]])
