@@ -8,7 +8,7 @@ from .._core.linalg import adjoint
 from .._core.space import Space
 from .appending import gram_loss, rounding
 from .stack import small_svd
-from .state import SVDConfig, SVDState, accumulators
+from .state import Flag, SVDConfig, SVDState, accumulators
 from .truncation import count_within
 
 __all__ = ["decomposed", "with_signs"]
@@ -43,6 +43,10 @@ def decomposed(
         kept = xp.minimum(
             count_within(xp, sigma**2, budget), xp.sum(xp.astype(live, xp.int32), dtype=xp.int32)
         )
+        # Exact engines keep all directions, so they meet max_rank here for the first time.
+        capped = xp.astype(kept > width, state.flags.dtype) * int(Flag.RANK_CAPPED)
+        state = state._replace(flags=state.flags | capped)
+        kept = xp.minimum(kept, xp.full_like(kept, width))
     else:
         kept = xp.sum(xp.astype(live[:width], xp.int32), dtype=xp.int32)
     basis = xp.astype(vectors[:, :width], space.dtype, copy=False)

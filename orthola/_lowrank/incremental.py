@@ -398,7 +398,7 @@ def _result(space: Space, config: SVDConfig, state: SVDState, rank: int | None) 
     xp, acc = space.xp, accumulators(space)
     width = config.wanted if rank is None else min(rank, config.features)
     if config.tolerance is not None and rank is None:
-        width = state.factor.shape[1]
+        width = min(state.factor.shape[1], config.max_rank or config.features)
     basis, sigma, kept, state = decomposed(space, config, state, width, fixed=rank is not None)
     exact = (state.flags & int(Flag.NOT_EXACT)) == 0
     bounds = certify(space, config, state, sigma, kept, exact)

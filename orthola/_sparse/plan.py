@@ -12,7 +12,7 @@ from .._core import tuning
 from .._core.dispatch import find_kernel
 from .._core.space import Space
 
-__all__ = ["FORMS", "RULES", "Facts", "Plan", "budget", "facts_of", "plan_pursuit"]
+__all__ = ["FORMS", "RULES", "Facts", "Plan", "Question", "budget", "facts_of", "plan_pursuit"]
 
 FORMS = ("stored-rows", "residual", "nonnegative")
 RULES = ("omp", "normalized", "ols")
@@ -58,7 +58,7 @@ class Facts(NamedTuple):
     gram_given: bool
 
 
-class _Question(NamedTuple):
+class Question(NamedTuple):
     """What the table of kernels is asked."""
 
     in_main_memory: bool
@@ -126,7 +126,7 @@ def plan_pursuit(
     usual = 16 * math.sqrt(facts.features) * eps
     dependence = usual if dependence_tol is None else float(dependence_tol)
     form, reason = _form(facts, nonnegative, k_max, dependence < usual, max_memory, limits)
-    question = _Question(facts.in_main_memory, facts.traced, form, facts.dtype_name)
+    question = Question(facts.in_main_memory, facts.traced, form, facts.dtype_name)
     kernel = find_kernel("omp", facts.library, question) if kernels else None
     tile_signals, tile_atoms = _tiles(facts, form, rule, k_max, max_memory, limits)
     host = kernel is not None and facts.library in ("numpy", "torch")

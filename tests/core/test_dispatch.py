@@ -12,10 +12,12 @@ import orthola
 from orthola._core import dispatch
 from orthola._core.dispatch import Explanation, Kernel, explained_by, find_kernel, load
 from orthola._core.space import resolve
+from orthola._dictionary.oracle import plan_oracle
 from orthola._kernels import table
 from orthola._maps import cayley_plan, exponential_engine, fast_path, frame_engine
 from orthola._polar.plan import facts_of
 from orthola._procrustes import plan as procrustes_plan
+from orthola._sparse import plan as pursuit_plan
 from tests.backends import load as load_backend
 from tests.capabilities import EXACT
 
@@ -112,6 +114,11 @@ def facts_for(operation, dtype):
     elif name == "procrustes":
         for rows, columns, batch in SIZES:
             yield procrustes_plan.Facts("numpy", True, False, True, dtype, rows, columns, batch)
+    elif name == "omp":
+        for form in ("stored-rows", "residual", "nonnegative"):
+            yield from (pursuit_plan.Question(host, False, form, dtype) for host in (True, False))
+    elif name == "dictionary_update":
+        yield from (plan_oracle(space, lmo, 5, concrete=True) for lmo in ("exact", "inexact"))
     else:  # chosen by the space, whatever the sizes
         assert name in ("products", "signed_lu", "flip_pairs", "frame_vectors", "frame_status")
         yield space.with_dtype(dtype)
