@@ -27,6 +27,11 @@ def pursue(form: str, y: Any, a: Any, **options: Any) -> orthola.OMPResult:
         return orthola.omp(y, a, **options)
 
 
+def sets(indices: Any) -> list[set[int]]:
+    """The atoms of each signal, without their order."""
+    return [set(row[row >= 0].tolist()) for row in np.asarray(indices)]
+
+
 def unit_atoms(n: int, m: int, *, dtype: str = "float64", rng: Any = 0) -> np.ndarray:
     """Gaussian atoms of length one."""
     a = orthola.testing.gaussian(n, m, dtype=dtype, rng=rng)
