@@ -33,7 +33,15 @@ Prepare = Callable[[], Bout]
 
 def every_bout(*, quick: bool, containing: str = "") -> Iterator[dict[str, Any]]:
     """Run all comparisons; a record of each, of those too that could not be run."""
-    from benchmarks.cuda import alignment, factors, maps, orthogonalization, pursuit, symmetric
+    from benchmarks.cuda import (
+        alignment,
+        factors,
+        maps,
+        orthogonalization,
+        pursuit,
+        symmetric,
+        tensor,
+    )
 
     try:
         peaks = floors.measure(quick=quick)
@@ -47,7 +55,7 @@ def every_bout(*, quick: bool, containing: str = "") -> Iterator[dict[str, Any]]
         "bandwidth": peaks.bandwidth,
         "line": f"measured peaks: {rates} Tflop/s, {peaks.bandwidth / 1e12:.2f} TB/s",
     }
-    for module in (symmetric, orthogonalization, factors, maps, alignment, pursuit):
+    for module in (symmetric, tensor, orthogonalization, factors, maps, alignment, pursuit):
         for name, prepare in module.cases(quick=quick):
             if containing in name:
                 yield run(name, prepare, peaks, quick=quick)

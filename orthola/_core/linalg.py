@@ -223,6 +223,10 @@ class Products:
         high = wide(c[2]) * g if len(c) == 3 else wide(c[2]) * g + wide(c[3]) * g2
         return low + self.commuting_product(g2, high)
 
+    def gram_tail(self, x: Any, c: tuple[Any, ...]) -> Any:
+        """`tail` of G = X^H X, for versions that need not keep G by itself."""
+        return self.tail(self.gram(x), c)
+
     def commuting_product(self, g: Any, h: Any) -> Any:
         """G H for Hermitian matrices that commute, so that G H is Hermitian too."""
         return g @ h

@@ -189,11 +189,12 @@ class GpuLimits(NamedTuple):
     stack_items: int  # stacks of at least so many items ...
     stack_order: int  # ... of at most this order run in a CUDA kernel
     stack_rows: int  # ... if they have at most so many rows
+    tensor_order: int | None  # from here on half precision uses our own product; None: nowhere
 
 
 # Unmeasured: chosen from published timings of symmetric products, until `python benchmarks/gpu.py`
 # has run on a device and its results are written here.
-_GPU = GpuLimits(512, 3, 256, 32, 32, 256)
+_GPU = GpuLimits(512, 3, 256, 32, 32, 256, None)
 _GPU_HALF = _GPU._replace(symmetric_block=1024)
 
 

@@ -46,7 +46,7 @@ def polar_form(space: Space, t: Any, *, theta: float, delta: float) -> Any:
     eye = xp.eye(t.shape[-1], dtype=t.dtype, device=space.device)
     x = ops.load((eye + t) * (1.0 / math.hypot(1.0, theta)))
     for first, *rest in polar_schedule(theta, delta).coefficients:
-        x = ops.multiply_add(x, ops.tail(ops.gram(x), tuple(rest)), 1.0, first)
+        x = ops.multiply_add(x, ops.gram_tail(x, tuple(rest)), 1.0, first)
     return x @ x
 
 

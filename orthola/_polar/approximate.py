@@ -53,7 +53,7 @@ def approximate(
 def direct(x: Any, ops: Products, coefficients: Coefficients) -> Any:
     """X <- c0 X + X (c1 G + c2 G^2 + ...), G = X^H X, once per row of coefficients."""
     for c0, *rest in coefficients:
-        x = ops.multiply_add(x, ops.tail(ops.gram(x), tuple(rest)), 1.0, c0)
+        x = ops.multiply_add(x, ops.gram_tail(x, tuple(rest)), 1.0, c0)
     return x
 
 

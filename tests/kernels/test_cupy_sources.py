@@ -12,7 +12,15 @@ import pytest
 
 from orthola._core.errors import Status
 from orthola._core.tuning import gpu_limits
-from orthola._kernels.cupy import item, mirror, omp_block, omp_stored_rows, polar_small, polar_three
+from orthola._kernels.cupy import (
+    item,
+    mirror,
+    omp_block,
+    omp_stored_rows,
+    polar_small,
+    polar_three,
+    tensor_source,
+)
 from orthola._kernels.cupy.pair import ELEMENT_TYPES
 from orthola.testing import from_spectrum, orthogonality, polar_residual, psd_violation, spectrum
 from orthola.testing.matrices import PROFILES
@@ -48,6 +56,13 @@ SOURCES = {
             ("float32", "float16"),
             ("float32", "bfloat16"),
         )
+    },
+    **{
+        f"tensor-{dtype}-{aligned}": (
+            tensor_source.SOURCE,
+            tensor_source.kernel_options(dtype, aligned=aligned),
+        )
+        for dtype, aligned in (("float16", True), ("bfloat16", False))
     },
     **{
         f"omp-{dtype}": (omp_block.SOURCE, omp_stored_rows.kernel_options(dtype))

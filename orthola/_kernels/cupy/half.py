@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._core import tuning
 from ..._core.half import HalfProducts
 from .gemm import gemm
 from .mirror import mirrored
 from .products import lower_triangle
+from .tensor_symmetric import symmetric, tensor_cores
 
 __all__ = ["CupyHalfProducts"]
 
@@ -43,6 +45,15 @@ class CupyHalfProducts(HalfProducts):
         h = self._rounded((1.0, g))
         return self._rounded((c[0], g), (c[1], lower_triangle(h, h, dtype="float32")))
 
+    def gram_tail(self, x: Any, c: tuple[Any, ...]) -> Any:
+        """Two launches where our own product is the faster one; G is rounded before both uses."""
+        if len(c) > 2 or not _own_product(x):
+            return super().gram_tail(x, c)
+        if len(c) == 1:
+            return symmetric(x, x, alpha=c[0])
+        h = symmetric(x, x)
+        return symmetric(h, h, alpha=c[1], c=h, beta=c[0])
+
     def _rounded(self, *terms: tuple[float, Any]) -> Any:
         import cupy
 
@@ -57,3 +68,8 @@ class CupyHalfProducts(HalfProducts):
         high = self._round(q)
         low = self._round(q - self._widen(high))
         return self._round(gemm(x, low, self.product(x, high), beta=1.0))
+
+
+def _own_product(x: Any) -> bool:
+    least = tuning.gpu_limits(x.dtype.name).tensor_order
+    return least is not None and x.shape[-1] >= least and tensor_cores(x.device.id)
