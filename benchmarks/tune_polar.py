@@ -4,7 +4,8 @@
 
 Prints, for each pair of methods, the ratio of their process CPU times (paired and interleaved, one
 BLAS thread, median) over a grid of shapes, and the first size from which the second one wins. Run
-it on a quiet machine. Every result is checked before its time counts.
+it on a quiet machine. Every result is checked before its time counts. ``orthola tune``
+finds the most important of these limits in a minute, with the same clockwork.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import orthola
-from orthola._core import tuning
+from orthola._cli.tune.duels import Contender, contender, ratio
 from orthola.testing import from_spectrum
 
 Case = tuple[Any, np.ndarray, dict[str, Any], dict[str, Any]]  # size, input, old and new options
@@ -35,38 +37,20 @@ GRAM_ASPECTS = (2.0, 4.0, 8.0, 16.0, 32.0)
 CONDITIONS = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 STACK_ITEMS = (1, 2, 4, 8, 16)
 STACK_ORDERS = (3, 8, 16, 32)
+_ANY_STACK = {"stack_items": 1, "stack_order": 256}
+NO_LIMITS = {"polar_double": _ANY_STACK, "polar_single": _ANY_STACK}
 
 
-def median_ratio(first: Callable[[], Any], second: Callable[[], Any], *, seconds: float) -> float:
-    """Median over pairs of CPU time of `first` over that of `second`."""
-    for warm in (first, second, first, second):
-        warm()
-    began = time.process_time()
-    first()
-    calls = max(1, int(0.01 / max(time.process_time() - began, 1e-6)))
-    ratios = []
-    end = time.monotonic() + seconds
-    while len(ratios) < 5 or time.monotonic() < end:
-        ratios.append(_cpu(first, calls) / _cpu(second, calls))
-    return float(np.median(ratios))
-
-
-def _cpu(function: Callable[[], Any], calls: int) -> float:
-    began = time.process_time()
-    for _ in range(calls):
-        function()
-    return time.process_time() - began
-
-
-def checked(a: np.ndarray, **options: Any) -> Callable[[], Any]:
-    """A call of `polar` whose result has been verified once."""
-    with orthola.options(kernels=options.pop("kernels", True)):
-        result = orthola.polar(a, **options)
-    quality = orthola.polar_quality(a, result.unitary)
+def checked(a: np.ndarray, **options: Any) -> Contender:
+    """A call of `polar` whose result has been verified once; stacks of any size in the kernel."""
     limit = 1e-12 if a.dtype.itemsize == 8 else 1e-5
-    assert float(np.max(quality.orthogonality)) < limit
-    assert float(np.max(quality.residual)) < limit
-    return lambda: orthola.polar(a, **options)
+
+    def right(result: Any) -> bool:
+        quality = orthola.polar_quality(a, result.unitary)
+        worst = max(float(np.max(quality.orthogonality)), float(np.max(quality.residual)))
+        return worst < limit
+
+    return contender(partial(orthola.polar, a, **options), right, **NO_LIMITS)
 
 
 def graded(n: int, condition: float) -> np.ndarray:
@@ -74,13 +58,15 @@ def graded(n: int, condition: float) -> np.ndarray:
     return from_spectrum(n, n, np.geomspace(1.0, 1.0 / condition, n), rng=1)
 
 
-def approximate(a: np.ndarray, **options: Any) -> Callable[[], Any]:
+def approximate(a: np.ndarray, **options: Any) -> Contender:
     """A call of `orthogonalize` whose result has been verified once."""
-    sigma = np.linalg.svd(orthola.orthogonalize(a, **options), compute_uv=False)
     low, high = orthola.schedule("polar-express", steps=5, lower_bound=1e-3).interval
-    assert sigma[0] < high + 1e-3
-    assert sigma[-1] > low - 1e-3
-    return lambda: orthola.orthogonalize(a, **options)
+
+    def right(u: Any) -> bool:
+        sigma = np.linalg.svd(u, compute_uv=False)
+        return bool(sigma[0] < high + 1e-3 and sigma[-1] > low - 1e-3)
+
+    return contender(partial(orthola.orthogonalize, a, **options), right)
 
 
 def first_win(rows: list[dict[str, Any]]) -> Any:
@@ -93,15 +79,8 @@ def first_win(rows: list[dict[str, Any]]) -> Any:
     return best
 
 
-def without_limits() -> None:
-    """Have stacks of any size run in the kernel, so that it can be timed where it loses."""
-    of = tuning.polar_limits
-    tuning.polar_limits = lambda name: of(name)._replace(stack_items=1, stack_order=256)
-
-
 def measure(seconds: float) -> dict[str, Any]:
     """All tables, by name and dtype."""
-    without_limits()
     rng = np.random.default_rng(0)
     tables: dict[str, Any] = {}
     for dtype in ("float64", "float32"):
@@ -110,13 +89,17 @@ def measure(seconds: float) -> dict[str, Any]:
             return rng.standard_normal(shape).astype(dtype)
 
         def duel(
-            name: str, cases: list[Case], dtype: str = dtype, run: Callable[..., Any] = checked
+            name: str,
+            cases: list[Case],
+            dtype: str = dtype,
+            run: Callable[..., Contender] = checked,
         ) -> None:
             rows = []
             for size, a, old, new in cases:
-                ratio = median_ratio(run(a, **old), run(a, **new), seconds=seconds)
-                rows.append({"size": size, "ratio": round(ratio, 3)})
-                print(f"{name:34} {dtype:8} {size!s:12} {ratio:6.2f}", flush=True)
+                pair = run(a, **old), run(a, **new)
+                found = ratio(*pair, clock=time.process_time, seconds=seconds)
+                rows.append({"size": size, "ratio": round(found, 3)})
+                print(f"{name:34} {dtype:8} {size!s:12} {found:6.2f}", flush=True)
             tables[f"{name}, {dtype}"] = {"rows": rows, "wins_from": first_win(rows)}
 
         svd = {"method": "svd"}

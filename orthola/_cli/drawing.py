@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["LEVEL", "Look", "canvas", "save"]
+from .palette import GREY
+
+__all__ = ["LEVEL", "Figure", "Look", "canvas", "legend", "save"]
 
 _DPI = 110
+
+
+class Figure(NamedTuple):
+    """What was drawn."""
+
+    files: tuple[Path, ...]
+    caption: str  # what to see in it
 
 
 class Look(NamedTuple):
@@ -20,8 +29,17 @@ class Look(NamedTuple):
     hollow: bool = False
     dashes: Any = "-"
 
+    def curve(self) -> dict[str, Any]:
+        """Properties of a line with markers."""
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dashes,
+            "markerfacecolor": "white" if self.hollow else self.colour,
+        }
+
     def final(self) -> dict[str, Any]:
-        """Properties of the marker of a finished result."""
+        """Properties of the marker of a finished result; a ring where it is hollow."""
         size, face = (17, "none") if self.hollow else (9, self.colour)
         return {
             "color": self.colour,
@@ -34,7 +52,7 @@ class Look(NamedTuple):
 
 
 LEVEL: dict[str, Any] = {
-    "color": "#777777",
+    "color": GREY,
     "linewidth": 1.0,
     "linestyle": (0, (4, 3)),
     "zorder": 1,
@@ -73,20 +91,31 @@ def canvas(title: str, size: tuple[float, float]) -> Iterator[Any]:
     """An empty figure of that size in inches; draw and `save` inside the context."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with mpl.rc_context(_RC):
         gaps = ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.14, hspace=0.05, wspace=0.04)
-        figure = Figure(figsize=size, layout=gaps)
+        figure = Drawing(figsize=size, layout=gaps)
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontsize=16, x=0.01, ha="left")
         yield figure
 
 
-def save(figure: Any, directory: Path, stem: str) -> list[Path]:
-    """Write ``STEM.png`` and ``STEM.svg``; return their paths."""
-    paths = [directory / f"{stem}{suffix}" for suffix in (".png", ".svg")]
+def legend(looks: Mapping[str, Look], drawn: Container[str]) -> list[Any]:
+    """Entries of those contenders that are drawn, in the order of the looks."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], **look.curve(), markersize=9, label=name)
+        for name, look in looks.items()
+        if name in drawn
+    ]
+
+
+def save(figure: Any, directory: Path, stem: str, caption: str) -> Figure:
+    """Write ``STEM.png`` and ``STEM.svg``."""
+    paths = tuple(directory / f"{stem}{suffix}" for suffix in (".png", ".svg"))
     for path in paths:
         figure.savefig(path, dpi=_DPI)
-    return paths
+    return Figure(paths, caption)

@@ -32,7 +32,22 @@ def run(arguments: argparse.Namespace) -> None:
 
 def facts() -> dict[str, Any]:
     """Environment, kernels and choices as plain values."""
-    return environment() | {"kernels": _kernels(), "polar": _choices()}
+    return environment() | {"tuning": _tuning(), "kernels": _kernels(), "polar": _choices()}
+
+
+def _tuning() -> dict[str, Any]:
+    """Which measured crossovers are in force."""
+    from .._core.tuning_file import BUILT_IN_NAME, chosen_file, read
+
+    chosen = chosen_file()
+    found = read(chosen)
+    if found.source != BUILT_IN_NAME:
+        summary = f"{found.source}, of {found.notes.get('date')} (from {chosen.by})"
+    elif chosen.path is None:
+        summary = f"built-in (from {chosen.by})"
+    else:
+        summary = f"built-in; 'orthola tune' writes {chosen.path}"
+    return {"source": found.source, "by": chosen.by, "summary": summary}
 
 
 def _kernels() -> list[dict[str, str]]:
@@ -97,13 +112,13 @@ def _show(found: dict[str, Any], out: Terminal) -> None:
         ("processors", f"{threads['processors']} for this process"),
         *pools,
         ("GPU", found["gpu"]["summary"]),
+        ("crossovers", found["tuning"]["summary"]),
     ]
     out.heading("Array libraries and hardware")
     out.table(("", ""), machine)
 
-    kernels = [(k["operation"], k["library"], k["reason"], k["target"]) for k in found["kernels"]]
     out.heading("Kernels")
-    out.table(("operation", "library", "for", "code"), kernels)
+    out.table(("operation", "libraries", "for", "code in orthola"), _merged(found["kernels"]))
 
     choices = [
         (" × ".join(map(str, c["shape"])), c["dtype"], c["method"], c["because"])
@@ -112,3 +127,15 @@ def _show(found: dict[str, Any], out: Terminal) -> None:
     out.heading("What polar chooses for NumPy arrays")
     out.table((">shape", "dtype", "method", "because"), choices)
     out.paragraph("Ask for any other call with orthola.explain(orthola.polar, array, ...).")
+
+
+def _merged(kernels: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    """One row for each kernel, with all libraries that it serves."""
+    libraries: dict[tuple[str, str, str], list[str]] = {}
+    for kernel in kernels:
+        key = kernel["operation"], kernel["reason"], kernel["target"]
+        libraries.setdefault(key, []).append(kernel["library"])
+    return [
+        (operation, ", ".join(names), reason, target.removeprefix("orthola."))
+        for (operation, reason, target), names in libraries.items()
+    ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn
 
 from .. import __version__
-from . import info
+from . import info, study
+from .all_studies import command as all_studies
 from .failure import Failure
 from .studies import STUDIES
+from .tune import command as tune
 
 __all__ = ["main"]
 
@@ -20,6 +22,11 @@ DONE, FAILED, INTERRUPTED = 0, 2, 130
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others."""
+
+    def __init__(self, **options: Any) -> None:
+        # Room for the longest option, so that no help begins on the next line.
+        form = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
+        super().__init__(**{"formatter_class": form} | options)
 
     def error(self, message: str) -> NoReturn:
         raise Failure(f"{message}; see {self.prog} --help")
@@ -60,12 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     info.add_arguments(command)
     command.set_defaults(run=info.run)
 
+    summary = "measure where methods should change on this machine, and use it from then on"
+    command = commands.add_parser("tune", help=summary, description=tune.__doc__)
+    tune.add_arguments(command)
+    command.set_defaults(run=tune.run)
+
     summary = "measure convergence and draw it"
     command = commands.add_parser("study", help=summary, description=f"Studies: {summary}.")
     studies = command.add_subparsers(required=True, metavar="STUDY", dest="study")
-    for study in STUDIES:
-        module = import_module(study.module)
-        command = studies.add_parser(study.name, help=study.help, description=module.__doc__)
+    for each in STUDIES:
+        module = each.load()
+        command = studies.add_parser(each.name, help=each.help, description=module.__doc__)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=partial(study.run, each))
+    summary = "every study, and one page with all their figures and tables"
+    command = studies.add_parser("all", help=summary, description=all_studies.__doc__)
+    all_studies.add_arguments(command)
+    command.set_defaults(run=partial(all_studies.run, STUDIES))
     return parser

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .failure import needed
+from .failure import Failure, needed
 
 __all__ = ["Problem", "datasets", "handwritten_digits", "named"]
 
@@ -17,6 +17,19 @@ class Problem(NamedTuple):
     name: str  # short, fit for a file name
     title: str
     matrix: np.ndarray[Any, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """What a report says about it."""
+        shape, dtype = list(self.matrix.shape), self.matrix.dtype.name
+        return {"name": self.name, "title": self.title, "shape": shape, "dtype": dtype}
+
+    def require(self, rows: int, columns: int, words: str) -> None:
+        """A `Failure` where it is smaller than that; `words` say what its rows and columns are."""
+        m, n = self.matrix.shape
+        if m < rows or n < columns:
+            raise Failure(
+                f"{self.name}: expected at least {rows} × {columns} {words}, got {m} × {n}"
+            )
 
 
 def named(name: str, title: str, matrix: np.ndarray[Any, Any]) -> Problem:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,30 @@ from .failure import Failure
 from .inputs import from_file
 from .matrices import Problem
 
-__all__ = ["DTYPES", "REAL_DTYPES", "select"]
+__all__ = ["DOUBLE", "DTYPES", "REAL_DTYPES", "select"]
 
+DOUBLE = ("float64",)
 REAL_DTYPES = ("float32", "float64")
 DTYPES = (*REAL_DTYPES, "complex64", "complex128")
 
 
 def select(
-    files: Sequence[Path],
+    arguments: argparse.Namespace,
     *,
-    key: str | None,
     bundled: Callable[[], list[Problem]],
-    dtype: str | None,
     more: Callable[[], list[Problem]] = list,
     dtypes: Sequence[str] = DTYPES,
 ) -> list[Problem]:
-    """The files, or the bundled data where there are none, and `more` besides.
+    """The files that are given, or the bundled data where there are none, and `more` besides.
 
-    `dtype` is one of `dtypes`, or None to keep that of a file if it is one of them.
+    They come in the dtype asked for; else in the only one of `dtypes`, or that of a file if it is
+    one of them.
     """
-    if key is not None and not files:
+    if arguments.key is not None and not arguments.input:
         raise Failure("--key names an array in a file; give the file with --input")
-    problems = [from_file(path, key) for path in files] or bundled()
+    problems = [from_file(path, arguments.key) for path in arguments.input] or bundled()
     problems += more()
+    dtype = dtypes[0] if len(dtypes) == 1 else arguments.dtype
     unique: dict[str, Problem] = {}
     for problem in problems:
         name, number = problem.name, 2

@@ -1,12 +1,14 @@
 """Every study that ``orthola study`` offers; a new one is one more line here.
 
-The module named has ``add_arguments(parser)`` and ``run(arguments)``, reports what the user can
-mend as `Failure`, and imports nothing heavy before it runs.
+The module named has ``add_arguments(parser)`` and ``prepare(arguments) -> Plan``, reports what the
+user can mend as `Failure`, and imports nothing heavy before it prepares. Its docstring is what
+users read about the study: a title in one line, then what is measured and what comes out.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 __all__ = ["STUDIES", "Study"]
 
@@ -17,6 +19,10 @@ class Study(NamedTuple):
     name: str
     help: str
     module: str
+
+    def load(self) -> Any:
+        """The module."""
+        return import_module(self.module)
 
 
 STUDIES: tuple[Study, ...] = (

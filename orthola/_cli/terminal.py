@@ -33,7 +33,7 @@ class Terminal(Protocol):
         """Column names that start with ``>`` are set flush right; no names, no header."""
 
     def progress(self, title: str, total: int) -> Any:
-        """Context manager that gives a `Ticker`."""
+        """Context manager that gives a `Ticker`; one inside another has a line of its own."""
 
 
 def terminal() -> Terminal:
@@ -85,6 +85,7 @@ class Rich:
         from rich.console import Console
 
         self._console = Console(highlight=False)
+        self._bars: Any = None  # shown now
 
     def heading(self, text: str) -> None:
         self._console.print()
@@ -110,21 +111,36 @@ class Rich:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Ticker]:
+        with self._shown() as bars:
+            task = bars.add_task(title, total=total, done="")
+            try:
+                yield lambda done: bars.update(task, advance=1, done=_literal(done))
+            finally:
+                bars.remove_task(task)
+
+    @contextmanager
+    def _shown(self) -> Iterator[Any]:
+        """The bars of the outermost call."""
         from rich import progress
         from rich.console import Console
 
+        if self._bars is not None:
+            yield self._bars
+            return
         columns = (
             progress.SpinnerColumn(),
-            progress.TextColumn(title),
+            progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
             progress.TextColumn("[dim]{task.fields[done]}"),
         )
         console = Console(stderr=True)
-        with progress.Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(title, total=total, done="")
-            yield lambda done: bar.update(task, advance=1, done=_literal(done))
+        with progress.Progress(*columns, console=console, transient=True) as self._bars:
+            try:
+                yield self._bars
+            finally:
+                self._bars = None
 
 
 def _literal(text: str) -> str:

@@ -84,12 +84,13 @@ def explain(function: Callable[..., Any], /, *arrays: Any, **options: Any) -> Ex
     Returns
     -------
     Explanation
-        Prints as a short table; single entries by key, as in ``explain(...)["method"]``.
+        Prints as a short table; single entries by key, as in ``explain(...)["method"]``. A
+        function without a plan of its own says so under ``"method"``, and names its kernels.
 
     Raises
     ------
     TypeError
-        If `function` has no plan to explain.
+        If `function` is none of orthola's.
 
     Examples
     --------
@@ -100,9 +101,31 @@ def explain(function: Callable[..., Any], /, *arrays: Any, **options: Any) -> Ex
     ('small', 'orthola._kernels.numba.polar_small:polar_stack')
     """
     planner = getattr(function, "__orthola_explain__", None)
-    if planner is None:
+    if planner is not None:
+        return planner(*arrays, **options)  # type: ignore[no-any-return]
+    name = getattr(function, "__name__", repr(function))
+    if getattr(import_module(__package__.partition(".")[0]), name, None) is not function:
         raise TypeError(
-            "explain expected a public orthola function that chooses between methods, got "
+            "explain expected a public orthola function, got "
             f"{getattr(function, '__qualname__', function)!r}"
         )
-    return planner(*arrays, **options)  # type: ignore[no-any-return]
+    return Explanation(name, (("method", _NO_PLAN), ("kernels", _kernels_of(name))))
+
+
+_NO_PLAN = "no plan of its own: the method is what its options say"
+# Where the operation in the table has another name than the functions that it is part of.
+_PARTS = {
+    "skew_exp": "exponential",
+    "skew_exp_frame": "exponential",
+    "householder_vectors": "frame_vectors",
+    "orthogonal_dictionary": "dictionary_update",
+}
+
+
+def _kernels_of(name: str) -> str:
+    """Special versions of the operation, and for what they are."""
+    from .._kernels.table import KERNELS
+
+    operation = _PARTS.get(name, name)
+    found = [f"{k.library}: {k.reason}" for k in KERNELS if k.operation == operation]
+    return "; ".join(dict.fromkeys(found)) or "none: Array-API calls on every library"

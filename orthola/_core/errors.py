@@ -138,6 +138,16 @@ class StatusError(ArithmeticError):
         The worst status found.
     count : int
         How many items have a status other than OK.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import orthola
+    >>> try:
+    ...     orthola.check(orthola.polar(np.ones((3, 3))))
+    ... except orthola.StatusError as error:
+    ...     print(error.status.name, error.count)
+    RANK_DEFICIENT 1
     """
 
     def __init__(self, message: str, status: Status, count: int) -> None:

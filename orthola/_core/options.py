@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .checks import count
 
-__all__ = ["Options", "current", "options"]
+if TYPE_CHECKING:
+    from .tuning import Tuning
+
+__all__ = ["Options", "current", "options", "with_tuning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Options:
 
     threads: int | None = None
     kernels: bool = True
+    tuning: str | Tuning | None = None
 
 
 _options: ContextVar[Options] = ContextVar("orthola_options", default=Options())  # noqa: B039 frozen
@@ -32,7 +37,10 @@ def current() -> Options:
 
 @contextmanager
 def options(
-    *, threads: int | EllipsisType | None = ..., kernels: bool | EllipsisType = ...
+    *,
+    threads: int | EllipsisType | None = ...,
+    kernels: bool | EllipsisType = ...,
+    tuning: str | os.PathLike[str] | EllipsisType | None = ...,
 ) -> Iterator[Options]:
     """Set options for a ``with`` block, in this thread or asynchronous task only.
 
@@ -44,6 +52,10 @@ def options(
     kernels : bool, optional
         False runs the Array-API text everywhere, without Numba or CUDA kernels: slower, useful
         to compare or to find a fault.
+    tuning : path, "built-in" or None, optional
+        File with measured crossovers that `orthola tune` has written; "built-in" for those that
+        orthola comes with. None: the file that the environment variable ``ORTHOLA_TUNING`` names,
+        else the user's, if there is one. A file is read once, when it is first needed.
 
     Yields
     ------
@@ -64,7 +76,26 @@ def options(
         if not isinstance(kernels, bool):
             raise TypeError(f"options: expected kernels to be True or False, got {kernels!r}")
         changes["kernels"] = kernels
-    token = _options.set(replace(_options.get(), **changes))
+    if tuning is not ...:
+        if tuning is not None and not isinstance(tuning, str | os.PathLike):
+            raise TypeError(
+                f"options: expected tuning to be a path, 'built-in' or None, got {tuning!r}"
+            )
+        changes["tuning"] = None if tuning is None else os.fspath(tuning)
+    with _set(replace(_options.get(), **changes)) as found:
+        yield found
+
+
+@contextmanager
+def with_tuning(tuning: Tuning) -> Iterator[Options]:
+    """Limits that are in no file."""
+    with _set(replace(_options.get(), tuning=tuning)) as found:
+        yield found
+
+
+@contextmanager
+def _set(changed: Options) -> Iterator[Options]:
+    token = _options.set(changed)
     try:
         yield _options.get()
     finally:

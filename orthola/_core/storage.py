@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .atomic import replacing
 
 __all__ = ["Stored", "load", "on_host", "save"]
 
@@ -58,7 +57,7 @@ def save(
     ----------
     path : path
         File to write or to replace; a link is followed. The new file is first written beside it
-        as a hidden ``.part`` file, which only a killed process leaves behind.
+        as a hidden ``.part`` file; one that a killed process has left goes with the next save.
     kind : str
         What is stored, ``"procrustes stream"`` for example; `load` asks for it again.
     version : int
@@ -81,22 +80,8 @@ def save(
                 f"save: expected NumPy arrays of numbers, got {type(array).__name__} for {name!r}"
             )
     text = json.dumps({"format": _FORMAT, "kind": kind, "version": version, "header": dict(header)})
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    part = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "xb") as file:
-            _write(file, text, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            shutil.copymode(target, part)
-        os.replace(part, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(part)
-        raise
-    _sync_folder(folder)
+    with replacing(path) as file:
+        _write(file, text, arrays)
 
 
 def _write(file: Any, text: str, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -105,18 +90,6 @@ def _write(file: Any, text: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as out:
                 np.lib.format.write_array(out, array, allow_pickle=False)
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the new name last through a power failure, where folders can be opened."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems refuse
-            os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def load(path: str | os.PathLike[str], kind: str, *, version: int) -> Stored:

@@ -6,12 +6,13 @@ import ctypes
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
-__all__ = ["environment", "show_versions"]
+__all__ = ["environment", "processor", "show_versions"]
 
-_REQUIRED = ("numpy", "scipy", "numba", "threadpoolctl", "array-api-compat", "array-api-extra")
+_REQUIRED = ("numpy", "scipy", "numba", "threadpoolctl", "array-api-compat")
 # Name shown -> (distributions that provide it, what to install).
 _OPTIONAL: dict[str, tuple[tuple[str, ...], str]] = {
     "cupy": (
@@ -85,6 +86,15 @@ def show_versions() -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"{name:<{width}}  {value}")
+
+
+def processor() -> str:
+    """The model of the processor, as the system names it."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as info:
+        for line in info:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _version(*distributions: str) -> str | None:

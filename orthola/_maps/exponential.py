@@ -58,8 +58,8 @@ def skew_exp(a: Any, /, *, norm_bound: float | None = None, check_skew: bool = F
     degree and every stage. Squarings double what rounding leaves of a defect, so after the first
     few the iterate is brought back to the unitary matrices.
 
-    **Accuracy**, u the unit roundoff (1.1e-16 or 6e-8): ||Q^H Q - I||_2 <= 10 n u at any norm,
-    observed up to ||A|| = 1e9; the error of Q is about n u max(1, ||A||_2), the conditioning
+    **Accuracy**, u the unit roundoff (1.1e-16 or 6e-8): ||Q^H Q - I||_2 <= 10 (n + 1) u at any
+    norm, observed up to ||A|| = 1e9; the error of Q is about n u max(1, ||A||_2), the conditioning
     of the problem. Angles beyond 1/u are noise; the result is unitary all the same.
 
     **Cost**: 3 to 6 products of n x n matrices, one solve, and one product per squaring, about

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .._core.dispatch import Kernel, find_kernel, load
 from .._core.options import current
 from .._core.shared_memory import as_numpy, as_tensor
 from .._core.space import Space, resolve
+from .._core.tuning import planned
 from .jets import Jet
 from .pade import APPROXIMANTS
 from .squaring import Plan, exponential, free_squarings, most_squarings, spacing
@@ -57,6 +57,6 @@ def _kernel_of(space: Space, plan: Plan, x: Jet) -> Kernel | None:
     return _found(math.prod(a.shape[:-2]), a.shape[-1])
 
 
-@lru_cache(maxsize=256)
+@planned(256)
 def _found(batch: int, order: int) -> Kernel | None:
     return find_kernel("exponential", "numpy", Facts(batch, order))

@@ -87,8 +87,8 @@ def householder_product(
     matrix products and triangular solves. NumPy arrays and CPU tensors go to BLAS in place, stacks
     of small matrices to a Numba kernel that works in double precision; `orthola.explain` tells.
 
-    **Accuracy**: \|\|Q^H Q - I\|\|_F <= 5 m u, u the unit roundoff, observed up to order 1024 with
-    the default tau; half precision is computed in float32 and rounded once.
+    **Accuracy**: \|\|Q^H Q - I\|\|_F <= 8 (m + 1) u, u the unit roundoff, observed up to order
+    1024 with the default tau; half precision is computed in float32 and rounded once.
 
     **Scale**: with the default tau, multiplying columns of `v` by powers of two changes nothing, to
     the last bit while no entry leaves the normal range; columns of 1e-300 or 1e300 work. NaN and
@@ -181,7 +181,7 @@ def householder_apply(
 
     Notes
     -----
-    As for `householder_product`; the error is at most 5 m u \|\|X\|\|_F as observed with the
+    As for `householder_product`; the error is at most 8 (m + 1) u \|\|X\|\|_F as observed with the
     default tau. **Cost**: 4 m k p operations, half of it saved by packing if k = m, and memory for
     k p numbers besides the result; nothing is ever m x m.
 

@@ -46,6 +46,14 @@ class Schedule:
     products, symmetric_products : int
         Matrix products of all steps, and how many of them have a symmetric result. A Halley step
         counts the Gram matrix and one product, besides a Cholesky inverse.
+
+    Examples
+    --------
+    >>> import orthola
+    >>> plan = orthola.schedule("polar-express", steps=5, lower_bound=1e-2)
+    >>> low, high = plan.interval
+    >>> low <= plan(0.01) <= high, low <= plan(0.5) <= high, len(plan.coefficients)
+    (True, True, 5)
     """
 
     kind: str

@@ -33,7 +33,7 @@ def gram(x: Any, ops: Products, double: Products) -> Factor:
     vh = adjoint(xp, v)
     u = y @ ((v / root[..., None, :]) @ vh)
     h = hermitian_part(xp, (v * root[..., None, :]) @ vh)
-    ratio = xp.sqrt(xp.clip(eigenvalues[..., 0], min=0) / eigenvalues[..., -1])
+    ratio = xp.sqrt(xp.clip(eigenvalues[..., 0], min=0.0) / eigenvalues[..., -1])
     return Factor(
         xp.astype(u, x.dtype),
         ok,

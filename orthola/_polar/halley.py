@@ -61,7 +61,7 @@ def halley(
     top, bottom, reliable = ops.spectrum_ends(ops.constant(x), ops.constant(g))
     gain = xp.clip(_NORM_MARGIN * top, max=1.0)
     x, g = ops.scaled(x, 1 / xp.sqrt(gain)), ops.scaled(g, 1 / gain)
-    sigma = xp.sqrt(xp.clip(bottom / gain, min=0))
+    sigma = xp.sqrt(xp.clip(bottom / gain, min=0.0))
     narrow = default_cap(u, n) if cap is None else cap
     threshold = halley_cap(narrow).threshold * one
     if cap is None and n >= _SMALL:
@@ -83,7 +83,7 @@ def halley(
     def body(s: _State) -> _State:
         done = converged(s.defect, space, n)
         # ||I - G|| < 1 proves sigma_n >= sqrt(1 - e); the other two bounds are assumptions.
-        proved = xp.sqrt(xp.clip(1 - ops.constant(s.defect), min=0))
+        proved = xp.sqrt(xp.clip(1 - ops.constant(s.defect), min=0.0))
         lower = xp.maximum(s.known, s.estimate)
         # Predicted convergence without a certificate: the assumption was wrong.
         wrong = (1 - lower <= u**0.5 / 4) & xp.logical_not(done)
@@ -94,7 +94,7 @@ def halley(
         v, raw = s.vector, one
         if ops.likely(xp.logical_not(committed)):
             v, top = _largest(ops, ops.constant(w), v)
-            raw = xp.sqrt(xp.clip(1 / top - 1, min=0) / c)  # W has eigenvalues 1/(1 + c sigma^2)
+            raw = xp.sqrt(xp.clip(1 / top - 1, min=0.0) / c)  # W has eigenvalues 1/(1 + c sigma^2)
         guess = xp.where(committed, lower, _SAFETY * raw)
         y = ops.add_inverse(s.x, w, a - b / c, b / c)
         g = ops.gram(y)
@@ -135,7 +135,7 @@ def halley_static(x: Any, ops: Products, *, weights: tuple[tuple[float, ...], ..
     for a, b, c in weights:
         w = ops.inverse_shifted(g, c)
         vector, top = _largest(ops, w, vector)
-        raw = xp.sqrt(xp.clip(1 / top - 1, min=0) / c)
+        raw = xp.sqrt(xp.clip(1 / top - 1, min=0.0) / c)
         smallest = xp.where(raw < _RELIABLE, raw / slope, smallest)
         x = ops.add_inverse(x, w, a - b / c, b / c)
         g = ops.gram(x)
@@ -157,7 +157,7 @@ def _weights(xp: Any, lower: Any) -> tuple[Any, Any, Any]:
         lower,
         sqrt=xp.sqrt,
         cbrt=lambda t: t ** (1.0 / 3.0),
-        positive=lambda t: xp.clip(t, min=0),
+        positive=lambda t: xp.clip(t, min=0.0),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .._core import tuning
@@ -62,7 +61,7 @@ def facts_of(space: Space, x: Any) -> Facts:
     )
 
 
-@lru_cache(maxsize=1024)
+@tuning.planned(1024)
 def plan_polar(
     facts: Facts,
     *,

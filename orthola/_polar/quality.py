@@ -109,7 +109,7 @@ def polar_quality(a: Any, u: Any, /) -> PolarQuality:
     measures = (
         xp.max(xp.abs(values), axis=-1),
         xp.sqrt(sums_of_squares(xp, u @ h - x)) / length,
-        xp.clip(-xp.min(xp.linalg.eigvalsh(h), axis=-1), min=0) / norm,
+        xp.clip(-xp.min(xp.linalg.eigvalsh(h), axis=-1), min=0.0) / norm,
         xp.sqrt(sums_of_squares(xp, k - adjoint(xp, k))) / length,
         xp.where(regular, (nuclear - inner) / nuclear, 0 * one),
     )

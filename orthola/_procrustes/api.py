@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from .._core import autodiff, checks
 from .._core.dispatch import Explanation, explained_by
 from .._core.options import current
 from .._core.space import Space, is_compiling, is_traced, resolve
+from .._core.tuning import planned
 from .fit import FIT, check_values, fit
 from .plan import Plan, facts_of, plan_fit
 from .transform import OrthogonalTransform
@@ -250,7 +250,7 @@ def _prepare(
     return given, data, arrays, plan
 
 
-@lru_cache(maxsize=1024)
+@planned(1024)
 def _numpy_plan(
     of_a: Any, of_b: Any, shape: Any, other: Any, options: tuple[Any, ...], kernels: bool
 ) -> tuple[Space, Space, Plan] | None:

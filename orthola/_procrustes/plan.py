@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .._core import checks
 from .._core.dispatch import find_kernel
 from .._core.space import Space
+from .._core.tuning import planned
 
 __all__ = ["ACCUMULATE", "COMPLETIONS", "Facts", "Plan", "facts_of", "has_double", "plan_fit"]
 
@@ -68,7 +68,7 @@ def facts_of(space: Space, a: Any) -> Facts:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
+@planned(1024)
 def plan_fit(
     facts: Facts,
     rotation_only: bool,

@@ -144,7 +144,7 @@ def omp(
     **Accuracy**, u the unit roundoff: relative to the largest one, coefficients err by at most
     K u cond(A_S)^2 with a Gram matrix, K u cond(A_S) without (measured: less than half of that,
     cond(A_S) up to 150); the residual is orthogonal to the chosen atoms within
-    K sqrt(M) u ||A_S||_2 (||y|| + ||A_S||_2 ||x||), and `residual_norm` is right to the same
+    2 K sqrt(M) u ||A_S||_2 (||y|| + ||A_S||_2 ||x||), and `residual_norm` is right to the same
     without the first norm.
 
     **Derivatives** of coefficients and residual norm with respect to signals and dictionary are

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .._core import tuning
@@ -108,7 +107,7 @@ def _free_on_gpu(space: Space) -> int:
 _UNKNOWN = 2**33  # where nobody can be asked
 
 
-@lru_cache(maxsize=1024)
+@tuning.planned(1024)
 def plan_pursuit(
     facts: Facts,
     rule: str,

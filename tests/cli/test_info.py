@@ -67,7 +67,7 @@ def test_terminal_output_says_the_same(
     text = capsys.readouterr().out
     assert "─" in text  # drawn by rich
     assert f"orthola {orthola.__version__}" in text
-    assert "orthola._kernels.numba.polar_small:polar_stack" in text
+    assert "_kernels.numba.polar_small:polar_stack" in text
 
 
 def test_missing_package_comes_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

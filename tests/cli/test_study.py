@@ -19,14 +19,9 @@ from orthola._cli.main import main
 from orthola._cli.polar_study.approximation import LOWER_BOUND
 from orthola._cli.polar_study.problems import bundled, stated
 from orthola.testing import from_spectrum, orthogonality, polar_residual, spectrum
+from tests.cli.runs import fails_in_one_line, study
 
 ITERATIONS = ("newton", "newton-schulz", "halley", "qr-halley")
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "polar", "--quick", "--no-figures", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "polar.json").read_text(encoding="utf-8"))
 
 
 def curves(problem: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +38,7 @@ def found(matrix: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """The one run that most tests read."""
     directory = tmp_path_factory.mktemp("study")
     np.save(directory / "mine.npy", matrix)
-    return study(directory, "--input", directory / "mine.npy")
+    return study("polar", directory, "--no-figures", "--input", directory / "mine.npy")
 
 
 def test_every_point_is_what_polar_returns_after_so_many_steps(
@@ -168,7 +163,9 @@ def test_a_singular_matrix_can_be_drawn_and_says_who_failed(tmp_path: Path) -> N
 def test_other_libraries_give_the_same_accuracy(library: str, tmp_path: Path) -> None:
     wide = from_spectrum(8, 14, np.linspace(1.0, 3.0, 8), dtype="complex128", rng=1)
     np.save(tmp_path / "wide.npy", wide)
-    report = study(tmp_path, "--input", tmp_path / "wide.npy", "--backend", library)
+    report = study(
+        "polar", tmp_path, "--no-figures", "--input", tmp_path / "wide.npy", "--backend", library
+    )
     assert report["settings"]["backend"] == library
     for curve in report["problems"][0]["curves"]:
         assert curve["converged"], curve["method"]
@@ -178,7 +175,15 @@ def test_other_libraries_give_the_same_accuracy(library: str, tmp_path: Path) ->
 def test_synthetic_and_single_precision(tmp_path: Path) -> None:
     np.save(tmp_path / "ones.npy", np.diag([1, 2, 3]))
     report = study(
-        tmp_path, "--input", tmp_path / "ones.npy", "--synthetic", "10,100", "--dtype", "float32"
+        "polar",
+        tmp_path,
+        "--no-figures",
+        "--input",
+        tmp_path / "ones.npy",
+        "--synthetic",
+        "10,100",
+        "--dtype",
+        "float32",
     )
     integers, synthetic = report["problems"]
     assert (integers["dtype"], synthetic["dtype"]) == ("float32", "float32")
@@ -190,9 +195,19 @@ def test_synthetic_and_single_precision(tmp_path: Path) -> None:
 def test_arrays_are_found_by_name(tmp_path: Path, matrix: np.ndarray) -> None:
     np.savez(tmp_path / "two.npz", weight=matrix[:5, :4], bias=np.ones(3))
     save_file({"a.weight": matrix[:6, :4].copy(), "b": np.ones(2)}, tmp_path / "two.safetensors")
-    named = study(tmp_path, "--input", tmp_path / "two.npz", "--key", "weight")
+    named = study(
+        "polar", tmp_path, "--no-figures", "--input", tmp_path / "two.npz", "--key", "weight"
+    )
     assert named["problems"][0]["shape"] == [5, 4]
-    named = study(tmp_path, "--input", tmp_path / "two.safetensors", "--key", "a.weight")
+    named = study(
+        "polar",
+        tmp_path,
+        "--no-figures",
+        "--input",
+        tmp_path / "two.safetensors",
+        "--key",
+        "a.weight",
+    )
     assert named["problems"][0]["name"] == "two-a-weight"
 
 
@@ -201,7 +216,9 @@ def test_equal_names_do_not_overwrite_each_other(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         np.save(tmp_path / folder / "x.npy", np.eye(2))
     files = [tmp_path / folder / "x.npy" for folder in ("a", "b")]
-    names = [p["name"] for p in study(tmp_path, "--input", *files)["problems"]]
+    names = [
+        p["name"] for p in study("polar", tmp_path, "--no-figures", "--input", *files)["problems"]
+    ]
     assert names == ["x", "x-2"]
 
 
@@ -275,12 +292,7 @@ def test_errors_are_one_line_and_exit_code_2(
     np.savez("two.npz", weight=np.eye(2), bias=np.ones(2))
     for name in ("notes.txt", "broken.npy", "broken.safetensors"):
         Path(name).write_text("nothing of use")
-    assert main(["study", "polar", "--quick", "--no-figures", *argv]) == 2
-    printed = capsys.readouterr()
-    assert printed.err.startswith("orthola: error: ")
-    assert printed.err.count("\n") == 1
-    assert words in printed.err
-    assert not (tmp_path / "orthola-study").exists()
+    fails_in_one_line("polar", argv, words, capsys)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -30,18 +29,13 @@ from orthola._cli.dictionary_study.tracing import checkpoints, relative_gap, tra
 from orthola._cli.main import main
 from orthola._cli.matrices import Problem
 from orthola.testing import gaussian, orthogonality
+from tests.cli.runs import study
 
 EPS = np.finfo(float).eps
 NAMES = [
     "schedules", "dimensions", "sparsity", "batches", "noise", "beside-20", "beside-50", "drift",
 ]  # fmt: skip
 TINY = Budget(2, 1200, 4, (5, 10), (0.3,))
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "dictionary", "--quick", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "dictionary.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +59,7 @@ def report(
     """The one run that most tests read."""
     directory = tmp_path_factory.mktemp("dictionary")
     np.save(directory / "mine.npy", rows)
-    return study(directory, "--no-figures", "--input", directory / "mine.npy")
+    return study("dictionary", directory, "--no-figures", "--input", directory / "mine.npy")
 
 
 def test_streams_are_as_stated() -> None:
@@ -223,7 +217,9 @@ def test_figures_table_and_summary(
     tiny: None, tmp_path: Path, rows: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "mine.npy", rows)
-    found = study(tmp_path / "out", "--dtype", "float32", "--input", tmp_path / "mine.npy")
+    found = study(
+        "dictionary", tmp_path / "out", "--dtype", "float32", "--input", tmp_path / "mine.npy"
+    )
     files = [
         f"dictionary-{name}.{kind}" for name in ("streams", "mine") for kind in ("png", "svg")
     ]  # fmt: skip

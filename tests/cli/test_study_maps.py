@@ -19,15 +19,10 @@ from orthola._cli.maps_study.descent import FOUND, STATIONARY, STEP_LIMIT, desce
 from orthola._cli.maps_study.tasks import Task, tasks_for
 from orthola._cli.matrices import Problem, handwritten_digits
 from orthola.testing import from_spectrum, orthogonality
+from tests.cli.runs import fails_in_one_line, study
 
 EPS = np.finfo(float).eps
 RETRACTIONS = {"retract-cayley", "retract-polar", "retract-qr"}
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "maps", "--quick", "--no-figures", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "maps.json").read_text(encoding="utf-8"))
 
 
 def runs(task: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +45,17 @@ def report(data: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """The one run that most tests read."""
     directory = tmp_path_factory.mktemp("maps")
     np.save(directory / "mine.npy", data)
-    return study(directory, "--input", directory / "mine.npy", "--components", 6, "--columns", 3)
+    return study(
+        "maps",
+        directory,
+        "--no-figures",
+        "--input",
+        directory / "mine.npy",
+        "--components",
+        6,
+        "--columns",
+        3,
+    )
 
 
 @pytest.mark.parametrize("name", ["rotation", "reflection", "frame"])
@@ -180,7 +185,7 @@ def test_figures_table_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_single_precision_is_kept(tmp_path: Path) -> None:
-    report = study(tmp_path, "--dtype", "float32")
+    report = study("maps", tmp_path, "--no-figures", "--dtype", "float32")
     (problem,) = report["problems"]
     assert problem["dtype"] == "float32"
     for task in problem["tasks"]:
@@ -245,9 +250,4 @@ def test_errors_are_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     np.save("constant.npy", np.ones((5, 3)))
     np.save("complex.npy", np.eye(3) * 1j)
-    assert main(["study", "maps", "--quick", "--no-figures", *argv]) == 2
-    printed = capsys.readouterr()
-    assert printed.err.startswith("orthola: error: ")
-    assert printed.err.count("\n") == 1
-    assert words in printed.err
-    assert not (tmp_path / "orthola-study").exists()
+    fails_in_one_line("maps", argv, words, capsys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 import orthola
-from orthola._cli.main import main
 from orthola._cli.matrices import Problem
 from orthola._cli.omp_study import contenders, recovery
 from orthola._cli.omp_study.atoms import cosines, gaussian_atoms, projected, sampled
@@ -21,14 +19,9 @@ from orthola._cli.omp_study.signals import Signals, photograph_patches, signals_
 from orthola._cli.omp_study.speed import speeds
 from orthola._cli.omp_study.textbook import textbook_residual
 from orthola.testing import gaussian
+from tests.cli.runs import fails_in_one_line, study
 
 EPS = np.finfo(float).eps
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "omp", "--quick", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "omp.json").read_text(encoding="utf-8"))
 
 
 def ignore(_: str) -> None:
@@ -47,7 +40,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The one run that most tests read."""
     directory = tmp_path_factory.mktemp("omp")
     np.save(directory / "mine.npy", gaussian(120, 16, rng=0))
-    return study(directory, "--no-figures", "--input", directory / "mine.npy")
+    return study("omp", directory, "--no-figures", "--input", directory / "mine.npy")
 
 
 def test_halves_share_no_row_and_rows_of_zeros_are_left_out(data: Signals) -> None:
@@ -169,7 +162,7 @@ def test_experiments_are_all_there(report: dict[str, Any]) -> None:
 
 
 def test_figures_tables_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = study(tmp_path)
+    found = study("omp", tmp_path)
     files = ["omp-patches.png", "omp-patches.svg"]
     assert found["settings"]["files"] == files
     assert sorted(path.name for path in tmp_path.iterdir()) == [*files, "omp.json"]
@@ -203,9 +196,4 @@ def test_errors_are_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     np.save("small.npy", np.concatenate([gaussian(15, 5, rng=0), np.zeros((9, 5))]))
     np.save("complex.npy", np.eye(20) * 1j)
-    assert main(["study", "omp", "--quick", "--no-figures", *argv]) == 2
-    printed = capsys.readouterr()
-    assert printed.err.startswith("orthola: error: ")
-    assert printed.err.count("\n") == 1
-    assert words in printed.err
-    assert not (tmp_path / "orthola-study").exists()
+    fails_in_one_line("omp", argv, words, capsys)

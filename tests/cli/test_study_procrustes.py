@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,10 @@ from orthola._cli.procrustes_study import experiments as measurements
 from orthola._cli.procrustes_study.clouds import embedded, offset, shaped, triplets
 from orthola._cli.procrustes_study.solvers import aligned, fitted, schoenemann
 from orthola.testing import gaussian, orthogonality
+from tests.cli.runs import study
 
 EPS = np.finfo(float).eps
 NAMES = ["condition", "single", "space", "offset", "size", "batch"]
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "procrustes", "--quick", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "procrustes.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +32,7 @@ def report(data: Problem, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     """The one run that most tests read."""
     directory = tmp_path_factory.mktemp("procrustes")
     np.save(directory / "mine.npy", data.matrix)
-    return study(directory, "--no-figures", "--input", directory / "mine.npy")
+    return study("procrustes", directory, "--no-figures", "--input", directory / "mine.npy")
 
 
 def test_clouds_have_the_condition_they_state(data: Problem) -> None:
@@ -90,7 +84,7 @@ def test_experiments_are_all_there(report: dict[str, Any]) -> None:
             assert len(curve) == 3
             assert all(value >= 0.0 for value in curve)
     assert report["environment"]["orthola"] == orthola.__version__
-    assert report["settings"] == {"repeats": 1, "files": []}
+    assert report["settings"] == {"repeats": 1, "seed": 0, "files": []}
 
 
 def test_errors_can_be_recomputed(report: dict[str, Any], data: Problem) -> None:
@@ -116,7 +110,7 @@ def test_doubts_are_told(
     # At condition 1e10 the square of it is lost in the sums.
     monkeypatch.setitem(measurements._CONDITIONS, "float64", [1.0, 1e10])
     np.save(tmp_path / "mine.npy", data.matrix)
-    found = study(tmp_path, "--input", tmp_path / "mine.npy")
+    found = study("procrustes", tmp_path, "--input", tmp_path / "mine.npy")
     (double, *_) = found["problems"][0]["experiments"]
     assert double["doubts"]["procrustes"] == [1e10]
     assert double["doubts"]["orthogonal_procrustes"] == []
@@ -127,7 +121,7 @@ def test_doubts_are_told(
 
 
 def test_figures_table_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = study(tmp_path)
+    found = study("procrustes", tmp_path)
     files = ["procrustes-digits.png", "procrustes-digits.svg"]
     assert found["settings"]["files"] == files
     assert sorted(path.name for path in tmp_path.iterdir()) == [*files, "procrustes.json"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 import orthola
-from orthola._cli.main import main
 from orthola._cli.matrices import Problem
 from orthola._cli.svd_study import contenders
 from orthola._cli.svd_study.accuracy import against_rank, against_tolerance, along_the_stream
@@ -19,14 +17,9 @@ from orthola._cli.svd_study.clusters import against_error
 from orthola._cli.svd_study.contenders import CONTENDERS
 from orthola._cli.svd_study.rows import Stream, bundled, stream_of
 from orthola.testing import from_spectrum, gaussian
+from tests.cli.runs import fails_in_one_line, study
 
 NAMES = ["rank", "stream", "tolerance", "time", "memory", "clusters"]
-
-
-def study(directory: Path, *options: object) -> dict[str, Any]:
-    argv = ["study", "svd", "--quick", "--out", directory, *options]
-    assert main([str(word) for word in argv]) == 0
-    return json.loads((directory / "svd.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +37,7 @@ def report(stream: Stream, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     group["rows"] = stream.problem.matrix
     group["other"] = np.ones((3, 3))
     options = "--input", directory / "mine.zarr", "--key", "rows"
-    return study(directory / "out", "--no-figures", *options)
+    return study("svd", directory / "out", "--no-figures", *options)
 
 
 def test_blocks_are_the_rows_in_their_order(stream: Stream) -> None:
@@ -144,7 +137,7 @@ def test_experiments_are_all_there(report: dict[str, Any]) -> None:
 
 
 def test_figures_tables_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = study(tmp_path)
+    found = study("svd", tmp_path)
     files = ["svd-digits.png", "svd-digits.svg"]
     assert found["settings"]["files"] == files
     assert sorted(path.name for path in tmp_path.iterdir()) == [*files, "svd.json"]
@@ -177,9 +170,4 @@ def test_errors_are_one_line_and_exit_code_2(
     zarr.save("one.zarr", gaussian(40, 9, rng=0))
     group = zarr.open_group("two.zarr", mode="w")
     group["a"], group["b"] = np.eye(3), np.eye(2)
-    assert main(["study", "svd", "--quick", "--no-figures", *argv]) == 2
-    printed = capsys.readouterr()
-    assert printed.err.startswith("orthola: error: ")
-    assert printed.err.count("\n") == 1
-    assert words in printed.err
-    assert not (tmp_path / "orthola-study").exists()
+    fails_in_one_line("svd", argv, words, capsys)

@@ -252,11 +252,22 @@ def test_explain_raises_what_the_call_raises(arguments, options):
     assert str(from_explain.value) == str(from_call.value)
 
 
-@pytest.mark.parametrize("function", [len, orthola.schedule, orthola.check, np.eye])
-def test_explain_of_a_function_without_a_plan(function):
-    with pytest.raises(TypeError, match="public orthola function that chooses") as caught:
+@pytest.mark.parametrize("function", [len, np.eye, facts_of])
+def test_explain_of_a_function_of_others(function):
+    with pytest.raises(TypeError, match="a public orthola function, got") as caught:
         orthola.explain(function, np.eye(2))
     assert function.__name__ in str(caught.value)
+
+
+def test_explain_says_of_every_public_function_what_there_is_to_say():
+    for name in orthola.__all__:
+        function = getattr(orthola, name)
+        if inspect.isfunction(function) and not hasattr(function, "__orthola_explain__"):
+            plan = orthola.explain(function)
+            assert plan.function == name
+            assert plan["method"].startswith("no plan of its own")
+    assert "numpy: a stack of small matrices" in orthola.explain(orthola.skew_exp)["kernels"]
+    assert orthola.explain(orthola.schedule)["kernels"].startswith("none")
 
 
 def test_explained_by_leaves_the_function_as_it_is():

@@ -58,6 +58,7 @@ def candidates(a, dtype):
 
 @on_backends(
     "polar_quality",
+    dtypes=EXACT,
     compiled=(
         "complex64",
         "float64",

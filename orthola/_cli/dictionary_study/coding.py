@@ -25,7 +25,9 @@ _ALPHAS = (0.01, 0.03, 0.1, 0.3)  # of the spread of a coefficient
 _WATCHED = 4  # terms
 
 
-def steps_of_coding(samples: Samples, *, quick: bool) -> Iterator[tuple[str, Callable[[], object]]]:
+def steps_of_coding(
+    samples: Samples, *, quick: bool, seed: int = 0
+) -> Iterator[tuple[str, Callable[[], object]]]:
     """Name and piece of work, to be done in turn; the last one gives the `Coding`."""
     n = samples.learn.shape[1]
     dtype = samples.learn.dtype
@@ -49,7 +51,7 @@ def steps_of_coding(samples: Samples, *, quick: bool) -> Iterator[tuple[str, Cal
 
     def offline() -> None:
         begin = time.perf_counter()
-        found = orthogonal_dictionary(samples.learn, rng=0)
+        found = orthogonal_dictionary(samples.learn, rng=seed)
         seconds[OFFLINE] = time.perf_counter() - begin
         dictionaries[OFFLINE] = found.dictionary
 
@@ -64,7 +66,7 @@ def steps_of_coding(samples: Samples, *, quick: bool) -> Iterator[tuple[str, Cal
                 curves[PEER], seconds[PEER] = errors, spent
                 dictionaries[PEER] = learner.atoms()
 
-    start = haar(n, rng=0, dtype=dtype)
+    start = haar(n, rng=seed, dtype=dtype)
     yield "fixed transforms", fixed
     yield FROM_HAAR, lambda: online(FROM_HAAR, OrthogonalLearner(start))
     yield FROM_COSINES, lambda: online(FROM_COSINES, OrthogonalLearner(dictionaries[COSINES]))

@@ -29,6 +29,7 @@ class Budget(NamedTuple):
     points: int
     dimensions: tuple[int, ...]
     alphas: tuple[float, ...]
+    first_seed: int = 0
 
 
 FULL = Budget(3, 60_000, 36, (10, 20, 50, 100), ALPHAS)
@@ -139,9 +140,9 @@ def _traced(
 ) -> Curve:
     traces = [
         traced(
-            replace(stream, seed=seed), learner_at,
+            replace(stream, seed=budget.first_seed + i), learner_at,
             samples=samples, batch=batch, points=budget.points, gap=gap,
         )
-        for seed in range(budget.seeds)
+        for i in range(budget.seeds)
     ]  # fmt: skip
     return Curve(name, tuple(traces), batch)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DEFINITIONS", "Coding", "Curve", "Experiment", "Trace"]
+__all__ = ["DEFINITIONS", "Coding", "Curve", "Experiment", "Streams", "Trace"]
 
 Array = np.ndarray[Any, Any]
 DEFINITIONS = {
@@ -115,6 +115,17 @@ class Experiment:
             "title": self.title,
             "curves": [curve.as_json() for curve in self.curves],
         }
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Everything about synthetic streams."""
+
+    experiments: tuple[Experiment, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"name": "streams", "experiments": [e.as_json() for e in self.experiments]}
 
 
 @dataclass(frozen=True)

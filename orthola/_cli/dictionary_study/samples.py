@@ -28,17 +28,17 @@ class Samples(NamedTuple):
     cosines: Array  # the orthonormal cosine transform of such rows
 
 
-def photographs(*, quick: bool, dtype: str) -> Samples:
+def photographs(*, quick: bool, dtype: str, seed: int = 0) -> Samples:
     """8 x 8 patches, less their mean, of the two photographs that come with scikit-learn."""
     count = 20_000 if quick else 80_000
-    rows = some_patches(pictures(), _SIDE, count, seed=0).astype(dtype)
+    rows = some_patches(pictures(), _SIDE, count, seed=seed).astype(dtype)
     line = _cosines(_SIDE)
     kept = count - count // _HELD_OUT
     title = f"{_SIDE} × {_SIDE} patches of two photographs"
     return Samples("photographs", title, rows[:kept], rows[kept:], np.kron(line, line))
 
 
-def from_problem(problem: Problem) -> Samples:
+def from_problem(problem: Problem, *, seed: int = 0) -> Samples:
     """Rows of a file in random order; every fourth is held out."""
     matrix = problem.matrix
     m, n = matrix.shape
@@ -48,7 +48,7 @@ def from_problem(problem: Problem) -> Samples:
             f"{problem.name}: expected at least two columns and six rows for each of them, "
             f"got shape {matrix.shape}"
         )
-    rows = matrix[np.random.default_rng(0).permutation(m)]
+    rows = matrix[np.random.default_rng(seed).permutation(m)]
     if not rows[:kept].any() or not rows[kept:].any():
         raise Failure(f"{problem.name}: nearly all rows are zero")
     return Samples(problem.name, problem.title, rows[:kept], rows[kept:], _cosines(n))

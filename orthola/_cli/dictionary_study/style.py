@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..palette import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY
 from .coding import COSINES, FROM_COSINES, FROM_HAAR, OFFLINE, PRINCIPAL
 from .learners import PEER
 
 __all__ = ["colours"]
 
-# Okabe and Ito's palette, told apart with any common colour vision; every curve is named as well.
 _NAMED = {
-    "default": "#0072B2",
-    "theory": "#D55E00",
-    "published": "#009E73",
-    "sfw": "#CC79A7",
-    "orthola": "#0072B2",
-    PEER: "#D55E00",
-    "no window": "#777777",
-    "1 % outliers": "#D55E00",
+    "default": BLUE,
+    "theory": RED,
+    "published": GREEN,
+    "sfw": PINK,
+    "orthola": BLUE,
+    PEER: RED,
+    "no window": GREY,
+    "1 % outliers": RED,
     COSINES: "#555555",
-    PRINCIPAL: "#E69F00",
-    FROM_HAAR: "#0072B2",
-    FROM_COSINES: "#56B4E9",
-    OFFLINE: "#009E73",
+    PRINCIPAL: ORANGE,
+    FROM_HAAR: BLUE,
+    FROM_COSINES: SKY,
+    OFFLINE: GREEN,
 }
 _RISING = ("#7DB7DF", "#3D93CE", "#0068A8", "#003A5E", "#000000")  # of a number that grows
 

@@ -1,30 +1,37 @@
-"""The tables, and the paragraph at the end."""
+"""The tables, and what they say in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from ..numbers import duration
-from ..report import whereabouts
+from ..table import Table
 from .coding import COSINES, FROM_HAAR
 from .learners import PEER
-from .outcome import Coding, Curve, Experiment
+from .outcome import Coding, Curve, Experiment, Streams
 
-__all__ = ["coding_columns", "coding_rows", "columns", "rows", "summary"]
+__all__ = ["tables", "verdict"]
 
-
-def columns(experiment: Experiment) -> tuple[str, ...]:
-    """Names."""
-    return (
-        "", ">samples", ">error", ">bare iterate", ">gap", ">atoms found", ">least |cos|",
-        ">to 1e-2", ">to 1e-3", ">time", ">per sample",
-    )  # fmt: skip
+_COLUMNS = (
+    "", ">samples", ">error", ">bare iterate", ">gap", ">atoms found", ">least |cos|",
+    ">to 1e-2", ">to 1e-3", ">time", ">per sample",
+)  # fmt: skip
 
 
-def rows(experiment: Experiment) -> list[tuple[str, ...]]:
-    """One for each curve."""
-    return [_row(curve) for curve in experiment.curves]
+def tables(found: Streams | Coding) -> Iterator[Table]:
+    """One for each experiment, with a row for each curve, or one of all dictionaries."""
+    if isinstance(found, Coding):
+        yield _codes(found)
+        return
+    for experiment in found.experiments:
+        yield Table(experiment.title, _COLUMNS, [_row(curve) for curve in experiment.curves])
+
+
+def verdict(found: Streams | Coding) -> str:
+    """How orthola compares, on streams or on real data."""
+    if isinstance(found, Coding):
+        return _coding(found)
+    return " ".join(_race(experiment) for experiment in found.experiments if experiment.is_race)
 
 
 def _row(curve: Curve) -> tuple[str, ...]:
@@ -50,28 +57,16 @@ def _ranged(curve: Curve, what: str) -> str:
     return f"{middle} [{low[-1]:.0e}, {high[-1]:.0e}]"
 
 
-def coding_columns(coding: Coding) -> tuple[str, ...]:
-    """Names."""
-    return ("dictionary", *(f">k = {k}" for k in coding.terms), ">learned in")
-
-
-def coding_rows(coding: Coding) -> list[tuple[str, ...]]:
-    """One for each dictionary."""
-    return [
+def _codes(coding: Coding) -> Table:
+    rows = [
         (
             name, *(f"{error:.3f}" for error in errors),
             duration(coding.seconds[name]) if name in coding.seconds else "-",
         )
         for name, errors in coding.errors.items()
     ]  # fmt: skip
-
-
-def summary(
-    found: Sequence[Experiment], coded: Sequence[Coding], directory: Path, files: Sequence[Path]
-) -> str:
-    """How orthola compares, on streams and on real data, and where the files are."""
-    told = [_race(e) for e in found if e.is_race] + [_verdict(c) for c in coded]
-    return " ".join([*told, whereabouts(directory, "dictionary", files)])
+    columns = ("dictionary", *(f">k = {k}" for k in coding.terms), ">learned in")
+    return Table(f"{coding.title}: error of codes of k terms", columns, rows)
 
 
 def _race(experiment: Experiment) -> str:
@@ -80,7 +75,7 @@ def _race(experiment: Experiment) -> str:
     return f"{experiment.title}: error {told[0]}, {peer.name} {told[1]}."
 
 
-def _verdict(coding: Coding) -> str:
+def _coding(coding: Coding) -> str:
     at = coding.terms.index(coding.watched)
     ours, base, peer = (coding.errors[name][at] for name in (FROM_HAAR, COSINES, PEER))
     return (

@@ -92,14 +92,7 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        matrix = self.problem.matrix
-        return {
-            "name": self.problem.name,
-            "title": self.problem.title,
-            "shape": list(matrix.shape),
-            "dtype": matrix.dtype.name,
-            "tasks": [race.as_json() for race in self.races],
-        }
+        return self.problem.as_json() | {"tasks": [race.as_json() for race in self.races]}
 
 
 def judge(chart: str, descent: Descent, task: Task) -> Run:

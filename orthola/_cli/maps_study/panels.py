@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..axes import level, step_axis, time_axis, visible
+from ..palette import GREY
 from .outcome import Race, Run
 from .style import LOOK
 
@@ -46,7 +47,7 @@ def drift_by_step(axes: Any, race: Race) -> None:
         if run.descent.steps:
             worst = np.maximum.accumulate(run.drift[1:])
             _curve(axes, run, range(1, run.descent.steps + 1), visible(worst, eps / 4))
-    level(axes, eps, "eps", "#777777", above=False)
+    level(axes, eps, "eps", GREY, above=False)
     axes.set_yscale("log")
     step_axis(axes, _STEPS)
     axes.set_ylim(eps / 8, max(axes.get_ylim()[1], 1e3 * eps))
@@ -54,16 +55,15 @@ def drift_by_step(axes: Any, race: Race) -> None:
 
 
 def _curve(axes: Any, run: Run, x: Any, y: Any) -> None:
-    look = LOOK[run.chart]
     # Evenly along the square-root scale.
     last = len(y) - 1
     marks = sorted({round(last * (i / _MARKS) ** 2) for i in range(_MARKS + 1)})
-    axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=look.dashes, markevery=marks)
+    axes.plot(x, y, **LOOK[run.chart].curve(), markevery=marks)
 
 
 def _floor(axes: Any, race: Race, text: str) -> None:
     if race.task.floor is not None:
-        level(axes, race.task.floor, text, "#777777", above=False)
+        level(axes, race.task.floor, text, GREY, above=False)
 
 
 def _least(race: Race) -> float:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from ..drawing import Look
+from ..palette import BLACK, BLUE, DASHED, GREEN, ORANGE, PINK, RED, SKY
 
 __all__ = ["LOOK"]
 
-_MOVED = (0, (5, 1.5))  # retractions are dashed
-
-# Okabe and Ito's palette, told apart with any common colour vision; markers say it again. Both
-# Cayley maps are one family, and no task has both.
+# Retractions are dashed. Both Cayley maps are one family, and no task has both.
 LOOK = {
-    "householder": Look("#0072B2", "o"),
-    "cayley": Look("#D55E00", "s"),
-    "cayley-frame": Look("#D55E00", "s"),
-    "skew-exp": Look("#009E73", "^"),
-    "polar": Look("#000000", "D"),
-    "retract-cayley": Look("#CC79A7", "v", dashes=_MOVED),
-    "retract-polar": Look("#56B4E9", "P", dashes=_MOVED),
-    "retract-qr": Look("#E69F00", "X", dashes=_MOVED),
+    "householder": Look(BLUE, "o"),
+    "cayley": Look(RED, "s"),
+    "cayley-frame": Look(RED, "s"),
+    "skew-exp": Look(GREEN, "^"),
+    "polar": Look(BLACK, "D"),
+    "retract-cayley": Look(PINK, "v", dashes=DASHED),
+    "retract-polar": Look(SKY, "P", dashes=DASHED),
+    "retract-qr": Look(ORANGE, "X", dashes=DASHED),
 }

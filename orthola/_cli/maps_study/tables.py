@@ -1,23 +1,33 @@
-"""The table of one task and the paragraph at the end."""
+"""The table of one task, and what it says in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from ..numbers import duration
-from ..report import whereabouts
+from ..table import Table
 from .outcome import Outcome, Race, Run
 
-__all__ = ["COLUMNS", "row", "summary"]
+__all__ = ["tables", "verdict"]
 
-COLUMNS = (
+_COLUMNS = (
     "map", ">steps", ">tried", ">time", ">per step", ">loss", ">distance", ">drift", "ended by",
 )  # fmt: skip
 
 
-def row(run: Run) -> tuple[str, ...]:
-    """One contender, in the order of `COLUMNS`."""
+def tables(outcome: Outcome) -> Iterator[Table]:
+    """One for each task, with a row for each contender."""
+    problem = outcome.problem
+    for race in outcome.races:
+        yield Table(
+            f"{race.task.title}: {problem.name}, {problem.matrix.dtype}, "
+            f"condition {race.task.condition:.3g}",
+            _COLUMNS,
+            [_row(run) for run in race.runs],
+        )
+
+
+def _row(run: Run) -> tuple[str, ...]:
     found = run.descent
     return (
         run.chart,
@@ -32,10 +42,9 @@ def row(run: Run) -> tuple[str, ...]:
     )
 
 
-def summary(outcomes: Sequence[Outcome], directory: Path, files: Sequence[Path]) -> str:
-    """Who came nearest in each task, who could not, and where the files are."""
-    verdicts = [_verdict(outcome, race) for outcome in outcomes for race in outcome.races]
-    return " ".join([*verdicts, whereabouts(directory, "maps", files)])
+def verdict(outcome: Outcome) -> str:
+    """Who came nearest in each task, and who could not."""
+    return " ".join(_verdict(outcome, race) for race in outcome.races)
 
 
 def _verdict(outcome: Outcome, race: Race) -> str:

@@ -8,22 +8,18 @@ of your own files. Out come tables, a figure and a JSON file.
 from __future__ import annotations
 
 import argparse
+from functools import partial
+from typing import Any
 
-from threadpoolctl import threadpool_limits
-
-from ..._core.options import options
-from ..._core.versions import environment
-from .. import report
-from ..arguments import add_shared, checked, output_directory
-from ..failure import Failure
-from ..selection import select
-from ..terminal import Terminal, terminal
+from ..arguments import add_shared, at_most, count
+from ..selection import DOUBLE, select
+from ..study import Plan
+from ..terminal import Ticker
 from .outcome import DEFINITIONS, Outcome
 from .signals import Signals, photograph_patches, signals_of
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "prepare"]
 
-_DTYPES = ("float64",)  # single precision is one of the contenders
 _FULL = {"points": 16, "trials": 25}
 _QUICK = {"points": 5, "trials": 5}
 _LIMITS = {"atoms": 64, "signals": 100, "sparsity": 8, "repeats": 1}
@@ -32,87 +28,61 @@ _LIMITS = {"atoms": 64, "signals": 100, "sparsity": 8, "repeats": 1}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     quick = "few patches, atoms and trials, one timed run: a first look"
-    add_shared(parser, dtypes=_DTYPES, quick=quick)
+    add_shared(parser, dtypes=DOUBLE, quick=quick)  # single precision is one of the contenders
     add = parser.add_argument
-    add("--atoms", type=int, default=256, metavar="N", help="of each dictionary; default: 256")
-    add("--signals", type=int, default=1000, metavar="B", help="to be coded; default: 1000")
-    add("--sparsity", type=int, default=32, metavar="K",
+    add("--atoms", type=count, default=256, metavar="N", help="of each dictionary; default: 256")
+    add("--signals", type=count, default=1000, metavar="B", help="to be coded; default: 1000")
+    add("--sparsity", type=count, default=32, metavar="K",
         help="atoms of each signal, at most; default: 32")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of all that is drawn; default: 0")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Measure, draw, print."""
-    checked(arguments, "atoms", "signals", "sparsity")
-    if arguments.seed < 0:
-        raise Failure(f"--seed: expected at least 0, got {arguments.seed}")
+def prepare(arguments: argparse.Namespace) -> Plan[Outcome]:
+    """Choose the signals."""
+    from .decay import decay_ticks
+    from .figures import draw
+    from .recovery import recovery_ticks
+    from .speed import speed_ticks
+    from .tables import tables, verdict
+
     quick: bool = arguments.quick
-    settings = {
-        name: min(getattr(arguments, name), most) if quick else getattr(arguments, name)
-        for name, most in _LIMITS.items()
-    }
-    settings |= (_QUICK if quick else _FULL) | {"seed": arguments.seed}
-    problems = select(
-        arguments.input,
-        key=arguments.key,
-        bundled=lambda: [photograph_patches(quick=quick)],
-        dtype="float64",
-        dtypes=_DTYPES,
-    )
+    settings = at_most(arguments, _LIMITS) | (_QUICK if quick else _FULL)
+    settings["seed"] = arguments.seed
+    problems = select(arguments, bundled=lambda: [photograph_patches(quick=quick)], dtypes=DOUBLE)
     data = [
         signals_of(p, settings["signals"], bundled=not arguments.input, seed=arguments.seed)
         for p in problems
     ]
-    directory = output_directory(arguments)
-    out = terminal()
-    with threadpool_limits(arguments.threads), options(threads=arguments.threads):
-        outcomes = _outcomes(data, settings, quick, out)
-        used = environment()
-    from .tables import summary, tables
-
-    for outcome in outcomes:
-        for table in tables(outcome):
-            out.heading(table.heading)
-            out.table(table.columns, table.rows)
-    files = []
-    if not arguments.no_figures:
-        from .figures import draw
-
-        files = [file for outcome in outcomes for file in draw(outcome, directory)]
-    text = summary(outcomes, directory, files)
-    report.write(
-        directory,
-        "omp",
-        settings=settings | {"files": [file.name for file in files]},
-        environment=used,
+    each = recovery_ticks(settings["points"]) + decay_ticks() + speed_ticks(quick=quick)
+    return Plan(
+        settings=settings,
         definitions=DEFINITIONS,
-        problems=[outcome.as_json() for outcome in outcomes],
-        summary=text,
+        pieces=each * len(data),
+        measure=partial(_outcomes, data, settings, quick),
+        tables=tables,
+        draw=draw,
+        verdict=verdict,
     )
-    out.paragraph(text)
 
 
 def _outcomes(
-    data: list[Signals], settings: dict[str, int], quick: bool, out: Terminal
+    data: list[Signals], settings: dict[str, Any], quick: bool, ticker: Ticker
 ) -> list[Outcome]:
-    from .decay import decay, decay_ticks
-    from .recovery import recoveries, recovery_ticks
-    from .speed import speed_ticks, speeds
+    from .decay import decay
+    from .recovery import recoveries
+    from .speed import speeds
 
     atoms, seed, repeats = (settings[name] for name in ("atoms", "seed", "repeats"))
-    each = recovery_ticks(settings["points"]) + decay_ticks() + speed_ticks(quick=quick)
     outcomes = []
-    with out.progress("omp", each * len(data)) as ticker:
-        for signals in data:
+    for signals in data:
 
-            def tick(done: str, name: str = signals.problem.name) -> None:
-                ticker(f"{name}: {done}")
+        def tick(done: str, name: str = signals.problem.name) -> None:
+            ticker(f"{name}: {done}")
 
-            recovered = recoveries(
-                signals, atoms, points=settings["points"], trials=settings["trials"], seed=seed,
-                tick=tick,
-            )  # fmt: skip
-            residuals = decay(signals, atoms, settings["sparsity"], seed=seed, tick=tick)
-            times = speeds(signals, atoms, repeats=repeats, quick=quick, tick=tick)
-            outcomes.append(Outcome(signals, recovered, residuals, times))
+        recovered = recoveries(
+            signals, atoms, points=settings["points"], trials=settings["trials"], seed=seed,
+            tick=tick,
+        )  # fmt: skip
+        residuals = decay(signals, atoms, settings["sparsity"], seed=seed, tick=tick)
+        times = speeds(signals, atoms, repeats=repeats, quick=quick, tick=tick)
+        outcomes.append(Outcome(signals, recovered, residuals, times))
     return outcomes

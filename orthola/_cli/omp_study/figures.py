@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from ..drawing import canvas, save
+from ..drawing import Figure, canvas, legend, save
 from . import panels
 from .outcome import Outcome
 from .style import LOOK
@@ -13,10 +12,18 @@ from .style import LOOK
 __all__ = ["draw"]
 
 _SIZE = (17.0, 9.8)  # inches
+_CAPTION = (
+    "Top: the share of planted codes that OMP recovers, dark where all of them, for Gaussian "
+    "atoms and for rows of the data; half of them are recovered below the lines, the full one of "
+    "OMP, the dashed one of OLS. At the right, the last column of both maps. Bottom left: what is "
+    "left of signals that no atom was made of, lower is better. Bottom middle and right: signals "
+    "coded in a second of processor time, higher is better; a point is missing where a result was "
+    "wrong."
+)
 
 
-def draw(outcome: Outcome, directory: Path) -> list[Path]:
-    """Write ``omp-NAME.png`` and ``.svg``; return their paths."""
+def draw(outcome: Outcome, directory: Path) -> Figure:
+    """Write ``omp-NAME.png`` and ``.svg``."""
     problem = outcome.signals.problem
     with canvas(f"{problem.title}   ·   orthogonal matching pursuit", _SIZE) as figure:
         (first, second, cut), (decay, sparsity, dictionary) = figure.subplots(2, 3)
@@ -28,14 +35,7 @@ def draw(outcome: Outcome, directory: Path) -> list[Path]:
         panels.decay_panel(decay, outcome.decay)
         for axes, speed in zip((sparsity, dictionary), outcome.speeds, strict=True):
             panels.speed_panel(axes, speed)
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=6, fontsize=12.5)
-        return save(figure, directory, f"omp-{problem.name}")
-
-
-def _legend() -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    return [
-        Line2D([], [], **look.final() | {"linestyle": look.dashes}, label=name)
-        for name, look in LOOK.items()
-    ]
+        figure.legend(
+            handles=legend(LOOK, LOOK), loc="outside lower center", ncols=6, fontsize=12.5
+        )
+        return save(figure, directory, f"omp-{problem.name}", _CAPTION)

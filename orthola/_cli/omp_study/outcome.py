@@ -86,12 +86,9 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        problem, coded = self.signals.problem, self.signals.held_out
         return {
-            "name": problem.name,
-            "title": problem.title,
-            "shape": list(problem.matrix.shape),
-            "coded": len(coded),
+            **self.signals.problem.as_json(),
+            "coded": len(self.signals.held_out),
             "recovery": [recovery.as_json() for recovery in self.recoveries],
             "residual": self.decay.as_json(),
             "throughput": [speed.as_json() for speed in self.speeds],

@@ -95,10 +95,9 @@ def speed_panel(axes: Any, found: Speed) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     for name, seconds in found.seconds.items():
-        look = LOOK[name]
         counted = [found.counts(name, i) for i in range(len(seconds))]
         rates = np.where(counted, 1.0 / np.asarray(seconds), np.nan)
-        axes.plot(found.x, rates, color=look.colour, marker=look.marker, linestyle=look.dashes)
+        axes.plot(found.x, rates, **LOOK[name].curve())
     axes.set(
         xscale="log", yscale="log", title=found.title, xlabel=found.x_name,
         ylabel="signals per second",

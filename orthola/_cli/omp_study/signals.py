@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..failure import Failure
 from ..matrices import Problem, named
 from ..photographs import photographs, some_patches
 
@@ -37,10 +36,7 @@ def photograph_patches(*, quick: bool) -> Problem:
 def signals_of(problem: Problem, most: int, *, bundled: bool, seed: int) -> Signals:
     """Halves of the rows in a random order, without rows of zeros, at most so many to be coded."""
     rows = problem.matrix[problem.matrix.any(axis=1)]
-    if any(size < least for size, least in zip(rows.shape, _FEWEST, strict=True)):
-        found = " × ".join(map(str, rows.shape))
-        least = " × ".join(map(str, _FEWEST))
-        raise Failure(f"{problem.name}: expected at least {least} signals by features, got {found}")
+    problem._replace(matrix=rows).require(*_FEWEST, "signals by features")
     rows = np.random.default_rng(seed).permutation(rows)
     half = rows.shape[0] // 2
     width = rows.shape[1]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..clock import shortest_times
+from ..clock import times_of_short_calls
 from .atoms import cosines
 from .contenders import CONTENDERS, Contender
 from .outcome import Speed
@@ -78,16 +77,13 @@ def _measured(signals: Array, case: _Case, repeats: int) -> dict[str, tuple[floa
         rule: np.array([textbook_residual(y, case.dictionary, case.k, rule) for y in checked])
         for rule in {contender.rule for contender in CONTENDERS.values()}
     }
-    runs, several, shares = [], [], []
+    calls, shares = [], []
     for contender in CONTENDERS.values():
-        coding = partial(contender.begin(signals, case.dictionary), case.k)
-        codes = contender.dense(coding(), len(case.dictionary))[:_CHECKED]
+        calls.append(partial(contender.begin(signals, case.dictionary), case.k))
+        codes = contender.dense(calls[-1](), len(case.dictionary))[:_CHECKED]
         shares.append(_agreement(checked, codes, case.dictionary, expected, contender))
-        (once,) = shortest_times([coding], _nothing, 1, time.process_time)
-        several.append(ceil(_SPAN / max(once, 1e-6)))
-        runs.append(partial(_again, coding, several[-1]))
-    total = shortest_times(runs, _nothing, repeats, time.process_time)
-    each = (t / n / len(signals) for t, n in zip(total, several, strict=True))
+    total = times_of_short_calls(calls, repeats, _SPAN, time.process_time)
+    each = (seconds / len(signals) for seconds in total)
     return dict(zip(CONTENDERS, zip(each, shares, strict=True), strict=True))
 
 
@@ -98,16 +94,6 @@ def _agreement(
     residuals = np.linalg.norm(signals - codes.astype(np.float64) @ dictionary, axis=1)
     allowed = _TOLERANCE[of.precision] * np.linalg.norm(signals, axis=1)
     return float(np.mean(np.abs(residuals - expected[of.rule]) <= allowed))
-
-
-def _again(call: Callable[[], object], several: int) -> None:
-    """As often as said, so that caches are as warm as in a user's loop."""
-    for _ in range(several):
-        call()
-
-
-def _nothing(_: object) -> None:
-    """Results are there when the call returns."""
 
 
 def _few(values: tuple[int, ...], quick: bool) -> tuple[int, ...]:

@@ -1,28 +1,19 @@
-"""The tables of one data set and the paragraph at the end."""
+"""The tables of one data set, and what they say in a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
 
-from ..report import whereabouts
+from ..table import Table, table_over
 from .outcome import Decay, Outcome, Recovery, Speed
 from .recovery import RULES
 from .style import RULE_NAMES
 
-__all__ = ["Table", "summary", "tables"]
+__all__ = ["tables", "verdict"]
 
 _PEER = "orthogonal_mp_gram"
 _STEPS = (1, 2, 4, 8, 16, 32, 64)
-
-
-class Table(NamedTuple):
-    """What is printed."""
-
-    heading: str
-    columns: list[str]
-    rows: list[tuple[str, ...]]
 
 
 def tables(outcome: Outcome) -> Iterator[Table]:
@@ -32,11 +23,6 @@ def tables(outcome: Outcome) -> Iterator[Table]:
     yield _decay(outcome.decay, name)
     for speed in outcome.speeds:
         yield _speed(speed, name)
-
-
-def summary(outcomes: Sequence[Outcome], directory: Path, files: Sequence[Path]) -> str:
-    """What was found in a sentence or two for each data set, and where the files are."""
-    return " ".join([*map(_verdict, outcomes), whereabouts(directory, "omp", files)])
 
 
 def _recoveries(found: Sequence[Recovery], name: str) -> Table:
@@ -70,12 +56,8 @@ def _decay(found: Decay, name: str) -> Table:
 
 
 def _speed(found: Speed, name: str) -> Table:
-    columns = [f">{found.x_name}", *(f">{contender}" for contender in found.seconds)]
-    rows = [
-        (str(x), *(_rate(found, contender, i) for contender in found.seconds))
-        for i, x in enumerate(found.x)
-    ]
-    return Table(f"{found.title}, signals per second: {name}", columns, rows)
+    heading = f"{found.title}, signals per second: {name}"
+    return table_over(heading, found.x_name, found.x, found.seconds, partial(_rate, found))
 
 
 def _rate(found: Speed, contender: str, i: int) -> str:
@@ -84,7 +66,8 @@ def _rate(found: Speed, contender: str, i: int) -> str:
     return f"{1.0 / found.seconds[contender][i]:.3g}"
 
 
-def _verdict(outcome: Outcome) -> str:
+def verdict(outcome: Outcome) -> str:
+    """What is recovered, what is left, how fast."""
     data = outcome.recoveries[-1]
     halves = {rule: _half(data, rule, -1) for rule in RULES}
     decay = outcome.decay

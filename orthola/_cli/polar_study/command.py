@@ -7,24 +7,25 @@ figure and a JSON file with orthogonality, residual, singular values and time of
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from ..._core.versions import environment
-from .. import backends, report
-from ..arguments import add_shared, checked, output_directory
+from .. import backends
+from ..arguments import add_shared
 from ..matrices import Problem
 from ..selection import DTYPES, select
-from ..terminal import Terminal, terminal
-from . import tables
+from ..study import Plan
+from ..terminal import Ticker
 from .approximation import approximate
+from .figures import draw
 from .methods import Method, methods_for
 from .outcome import DEFINITIONS, Outcome
 from .problems import bundled, parse_synthetic
 from .sampling import sample, timed
+from .tables import label, tables, verdict
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "prepare"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,71 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", choices=backends.BACKENDS, default="numpy", help="default: numpy")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Measure, draw, print."""
-    checked(arguments)
+def prepare(arguments: argparse.Namespace) -> Plan[Outcome]:
+    """Load the library and the matrices."""
     backend = backends.load(arguments.backend)
+    dtype, seed = arguments.dtype or "float64", arguments.seed
     problems = select(
-        arguments.input,
-        key=arguments.key,
+        arguments,
         bundled=lambda: bundled(quick=arguments.quick),
-        dtype=arguments.dtype,
-        more=lambda: [
-            parse_synthetic(text, arguments.dtype or "float64") for text in arguments.synthetic
-        ],
+        more=lambda: [parse_synthetic(text, dtype, seed) for text in arguments.synthetic],
     )
-    directory = output_directory(arguments)
-
-    out = terminal()
     repeats = 1 if arguments.quick else arguments.repeats
-    with threadpool_limits(arguments.threads):
-        outcomes = _outcomes(problems, backend, repeats, out)
-        used = environment()
-    for outcome in outcomes:
-        dtype, condition = outcome.problem.matrix.dtype, outcome.condition
-        out.heading(f"{outcome.problem.title}, {dtype}, condition {condition:.1e}, {backend.name}")
-        out.table(tables.COLUMNS, [tables.row(curve) for curve in outcome.curves])
-    files = []
-    if not arguments.no_figures:
-        from .figures import draw
-
-        files = [file for outcome in outcomes for file in draw(outcome, backend, directory)]
-    text = tables.summary(outcomes, directory, files)
-    report.write(
-        directory,
-        "polar",
+    return Plan(
         settings={
-            "backend": backend.name,
-            "device": backend.device,
-            "repeats": repeats,
-            "files": [file.name for file in files],
+            "backend": backend.name, "device": backend.device, "repeats": repeats, "seed": seed,
         },
-        environment=used,
         definitions=DEFINITIONS,
-        problems=[outcome.as_json() for outcome in outcomes],
-        summary=text,
-    )
-    out.paragraph(text)
+        pieces=sum(len(_methods(problem)) + 2 for problem in problems),
+        measure=partial(_outcomes, problems, backend, repeats),
+        tables=tables,
+        draw=draw,
+        verdict=verdict,
+    )  # fmt: skip
 
 
 def _outcomes(
-    problems: list[Problem], backend: backends.Backend, repeats: int, out: Terminal
+    problems: list[Problem], backend: backends.Backend, repeats: int, tick: Ticker
 ) -> list[Outcome]:
     outcomes = []
-    with out.progress("polar", sum(len(_methods(p)) + 2 for p in problems)) as tick:
-        for problem in problems:
-            matrix = problem.matrix
-            curves = []
-            for method in _methods(problem):
-                curves.append(sample(matrix, method, backend))
-                tick(f"{problem.name}: {tables.label(curves[-1])}")
-            curves = timed(curves, backend, repeats)
-            tick(f"{problem.name}: times")
-            approximations = approximate(matrix, backend)
-            tick(f"{problem.name}: orthogonalize")
-            double = matrix.astype(np.result_type(matrix, "float64"))
-            values = np.linalg.svd(double, compute_uv=False)
-            outcomes.append(Outcome(problem, values, tuple(curves), tuple(approximations)))
+    for problem in problems:
+        matrix = problem.matrix
+        curves = []
+        for method in _methods(problem):
+            curves.append(sample(matrix, method, backend))
+            tick(f"{problem.name}: {label(curves[-1])}")
+        curves = timed(curves, backend, repeats)
+        tick(f"{problem.name}: times")
+        found = tuple(approximate(matrix, backend))
+        tick(f"{problem.name}: orthogonalize")
+        double = matrix.astype(np.result_type(matrix, "float64"))
+        values = np.linalg.svd(double, compute_uv=False)
+        outcomes.append(Outcome(problem, values, tuple(curves), found, backend.name))
     return outcomes
 
 

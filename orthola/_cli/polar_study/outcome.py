@@ -31,6 +31,7 @@ class Outcome:
     singular_values: np.ndarray[Any, Any]  # of the matrix, descending
     curves: tuple[Curve, ...]
     approximations: tuple[Approximation, ...]
+    library: str  # that it was computed with
 
     @property
     def condition(self) -> float:
@@ -66,12 +67,8 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        matrix = self.problem.matrix
         return {
-            "name": self.problem.name,
-            "title": self.problem.title,
-            "shape": list(matrix.shape),
-            "dtype": matrix.dtype.name,
+            **self.problem.as_json(),
             "condition": self.condition,
             "singular_values": self.singular_values.tolist(),
             "curves": [curve.as_json() for curve in self.curves],

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..axes import level, step_axis, time_axis, visible
 from ..drawing import LEVEL
+from ..palette import GREY
 from .approximation import LOWER_BOUND
 from .outcome import Outcome
 from .sampling import Curve
@@ -68,7 +69,7 @@ def accuracy_and_time(axes: Any, outcome: Outcome) -> None:
         errors = visible([p.quality.error for p in timed], outcome.eps * _BELOW)
         axes.loglog(times, errors, color=look.colour, marker=look.marker, lw=1.2, ms=4, alpha=0.6)
         axes.loglog(times[-1:], errors[-1:], **look.final())
-    level(axes, outcome.eps, "eps", "#777777")
+    level(axes, outcome.eps, "eps", GREY)
     _cut(axes, outcome.eps)
     time_axis(axes, "time of the call  [ms]")
     axes.set(title="Accuracy and time", ylabel="larger of the two errors")
@@ -79,7 +80,7 @@ def spectrum(axes: Any, outcome: Outcome) -> None:
     values = outcome.singular_values / outcome.singular_values[0]
     index = np.arange(1, values.size + 1)
     axes.semilogy(index, visible(values, outcome.eps * _BELOW), color="#444444", lw=2.5)
-    level(axes, outcome.eps, "eps", "#777777")
+    level(axes, outcome.eps, "eps", GREY)
     axes.xaxis.get_major_locator().set_params(integer=True)
     bound = LOWER_BOUND * float(np.linalg.norm(values))
     level(axes, bound, "orthogonalize: interval above", STATED, above=False)
@@ -120,7 +121,7 @@ def _errors(axes: Any, outcome: Outcome, values: Callable[[Curve], list[float]])
             axes.semilogy(steps, errors, color=look.colour, marker=look.marker)
         elif curve.method == "svd":
             level(axes, visible(values(curve), outcome.eps * _BELOW)[0], "svd", look.colour)
-    level(axes, outcome.eps, "eps", "#777777", above=False)
+    level(axes, outcome.eps, "eps", GREY, above=False)
     step_axis(axes)
     _cut(axes, outcome.eps)
 

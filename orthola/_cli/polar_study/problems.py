@@ -35,19 +35,20 @@ def bundled(*, quick: bool) -> list[Problem]:
 
 
 def stated(
-    profile: str, n: int, condition: float, *, rows: int | None = None, dtype: str = "float64"
-) -> Problem:
+    profile: str, n: int, condition: float, *,
+    rows: int | None = None, dtype: str = "float64", seed: int = 0,
+) -> Problem:  # fmt: skip
     """Random singular vectors with a stated spectrum, the same in every run."""
     m = n if rows is None else rows
     values = spectrum(profile, n, condition=condition)
     return Problem(
         f"{profile}-{m}x{n}-{condition:.0e}",
         f"{profile.capitalize()} spectrum, {m} × {n}",
-        from_spectrum(m, n, values, dtype=dtype, rng=0),
+        from_spectrum(m, n, values, dtype=dtype, rng=seed),
     )
 
 
-def parse_synthetic(text: str, dtype: str) -> Problem:
+def parse_synthetic(text: str, dtype: str, seed: int) -> Problem:
     """The problem that ``--synthetic n,kappa`` asks for: a geometric spectrum."""
     try:
         order, condition = text.split(",")
@@ -58,7 +59,7 @@ def parse_synthetic(text: str, dtype: str) -> Problem:
         ) from None
     if n < 1 or not 1.0 <= kappa < float("inf"):
         raise Failure(f"--synthetic: expected n >= 1 and finite kappa >= 1, got {text!r}")
-    return stated("geometric", n, kappa, dtype=dtype)
+    return stated("geometric", n, kappa, dtype=dtype, seed=seed)
 
 
 def _patches(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -1,23 +1,32 @@
-"""The table of one matrix and the paragraph at the end."""
+"""The table of one matrix, and what it says in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from ..digits import digits
 from ..numbers import duration
-from ..report import whereabouts
+from ..table import Table
 from .outcome import Outcome
 from .sampling import Curve
 
-__all__ = ["COLUMNS", "label", "row", "summary"]
+__all__ = ["label", "tables", "verdict"]
 
-COLUMNS = ("method", ">steps", ">time", ">orthogonality", ">residual", ">digits", "status")
+_COLUMNS = ("method", ">steps", ">time", ">orthogonality", ">residual", ">digits", "status")
 
 
-def row(curve: Curve) -> tuple[str, ...]:
-    """One method, in the order of `COLUMNS`."""
+def tables(outcome: Outcome) -> Iterator[Table]:
+    """One, with a row for each method."""
+    problem = outcome.problem
+    yield Table(
+        f"{problem.title}, {problem.matrix.dtype}, condition {outcome.condition:.1e}, "
+        f"{outcome.library}",
+        _COLUMNS,
+        [_row(curve) for curve in outcome.curves],
+    )
+
+
+def _row(curve: Curve) -> tuple[str, ...]:
     last = curve.last
     quality = last.quality
     return (
@@ -36,12 +45,8 @@ def label(curve: Curve) -> str:
     return curve.method if curve.picked is None else f"{curve.method} ({curve.picked})"
 
 
-def summary(outcomes: Sequence[Outcome], directory: Path, files: Sequence[Path]) -> str:
-    """Which method was fastest, which most accurate, and where the files are."""
-    return " ".join([*map(_verdict, outcomes), whereabouts(directory, "polar", files)])
-
-
-def _verdict(outcome: Outcome) -> str:
+def verdict(outcome: Outcome) -> str:
+    """Which method was fastest, which most accurate."""
     where = f"On {outcome.problem.name} (condition {outcome.condition:.0e})"
     fast, exact = outcome.fastest, outcome.most_accurate
     if fast is None or exact is None:

@@ -24,36 +24,36 @@ class Pair(NamedTuple):
     rotation: Array
 
 
-def shaped(problem: Problem, n: int, condition: float, *, noise: bool) -> Pair:
+def shaped(problem: Problem, n: int, condition: float, *, noise: bool, seed: int = 0) -> Pair:
     """Principal components 1 to n of the data, each rescaled so that the cloud is so flat."""
-    turn, rotation = (haar(n, rng=seed, determinant=1) for seed in (0, 1))
+    turn, rotation = (haar(n, rng=_drawn(seed, which), determinant=1) for which in (0, 1))
     # V in A = U diag(s) V^T, so that no axis is special.
     a = (_components(problem, n) * np.geomspace(1.0, 1.0 / condition, n)) @ turn
-    return _turned(a, rotation, noise=noise)
+    return _turned(a, rotation, noise=noise, seed=seed)
 
 
-def offset(problem: Problem, n: int, distance: float) -> Pair:
+def offset(problem: Problem, n: int, distance: float, *, seed: int = 0) -> Pair:
     """A round cloud of size 1, so far away from the origin; its image likewise."""
-    pair = shaped(problem, n, 1.0, noise=True)
+    pair = shaped(problem, n, 1.0, noise=True, seed=seed)
     size = np.linalg.norm(pair.a) / np.sqrt(pair.a.shape[0])
     a = pair.a / size + distance
     return Pair(a, pair.b / size - distance, pair.rotation)
 
 
-def embedded(problem: Problem, width: int) -> Pair:
+def embedded(problem: Problem, width: int, *, seed: int = 0) -> Pair:
     """Random features of the data and the same in turned axes, as two encoders might give them."""
     scores = _components(problem, min(16, *problem.matrix.shape))
-    random = np.random.default_rng(0)
-    weights = random.standard_normal((scores.shape[1], width))
+    weights = _drawn(seed, 0).standard_normal((scores.shape[1], width))
     features = np.tanh(scores * np.sqrt(scores.shape[0]) @ weights)
-    return _turned(features, haar(width, rng=1), noise=True)
+    return _turned(features, haar(width, rng=_drawn(seed, 1)), noise=True, seed=seed)
 
 
-def triplets(problem: Problem, count: int, points: int = 20) -> Pair:
+def triplets(problem: Problem, count: int, points: int = 20, *, seed: int = 0) -> Pair:
     """A stack of small clouds in space: points drawn from three principal components."""
     scores = _components(problem, 3)
-    rows = np.random.default_rng(0).integers(scores.shape[0], size=(count, points))
-    return _turned(scores[rows], haar(3, shape=count, rng=1, determinant=1), noise=True)
+    rows = _drawn(seed, 0).integers(scores.shape[0], size=(count, points))
+    turns = haar(3, shape=count, rng=_drawn(seed, 1), determinant=1)
+    return _turned(scores[rows], turns, noise=True, seed=seed)
 
 
 def _components(problem: Problem, n: int) -> Array:
@@ -70,9 +70,13 @@ def _components(problem: Problem, n: int) -> Array:
     return components
 
 
-def _turned(a: Array, rotation: Array, *, noise: bool) -> Pair:
+def _turned(a: Array, rotation: Array, *, noise: bool, seed: int) -> Pair:
     b = a @ rotation
     if noise:
         size = _NOISE * np.linalg.norm(a) / np.sqrt(a.size)
-        b = b + size * np.random.default_rng(2).standard_normal(b.shape)
+        b = b + size * _drawn(seed, 2).standard_normal(b.shape)
     return Pair(a, b, rotation)
+
+
+def _drawn(seed: int, which: int) -> np.random.Generator:
+    return np.random.default_rng([seed, which])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from math import ceil
 
 import numpy as np
 
-from ..clock import shortest_times
+from ..clock import times_of_short_calls
 from ..matrices import Problem
 from .clouds import Pair, embedded, offset, shaped, triplets
 from .outcome import ERROR, TIME, Experiment
@@ -25,23 +24,21 @@ _AXES = 8  # of the clouds whose condition is varied
 
 
 def experiments(
-    problem: Problem, *, repeats: int, quick: bool
-) -> Iterator[tuple[str, Callable[[], Experiment]]]:
+    problem: Problem, *, repeats: int, quick: bool, seed: int
+) -> list[tuple[str, Callable[[], Experiment]]]:
     """Name and measurement of each, to be called in turn."""
     most = 3 if quick else None
-    for name, measure in (
-        ("condition", partial(_condition, problem, "float64")),
-        ("single", partial(_condition, problem, "float32")),
-        ("space", partial(_space, problem)),
-        ("offset", partial(_offset, problem)),
-        ("size", partial(_size, problem, repeats)),
-        ("batch", partial(_batch, problem, repeats)),
-    ):
-        yield name, partial(measure, most)
+    return [
+        ("condition", partial(_condition, problem, "float64", _CONDITIONS["float64"][:most], seed)),
+        ("single", partial(_condition, problem, "float32", _CONDITIONS["float32"][:most], seed)),
+        ("space", partial(_space, problem, _CONDITIONS["float64"][:most], seed)),
+        ("offset", partial(_offset, problem, _OFFSETS[:most], seed)),
+        ("size", partial(_size, problem, _WIDTHS[:most], seed, repeats)),
+        ("batch", partial(_batch, problem, _COUNTS[:most], seed, repeats)),
+    ]
 
 
-def _condition(problem: Problem, dtype: str, most: int | None) -> Experiment:
-    conditions = _CONDITIONS[dtype][:most]
+def _condition(problem: Problem, dtype: str, conditions: list[float], seed: int) -> Experiment:
     single = dtype == "float32"
     solvers = {
         "procrustes": fitted(),
@@ -50,7 +47,7 @@ def _condition(problem: Problem, dtype: str, most: int | None) -> Experiment:
         ),
         "orthogonal_procrustes": schoenemann,
     }
-    pairs = [shaped(problem, _AXES, c, noise=single) for c in conditions]
+    pairs = [shaped(problem, _AXES, c, noise=single, seed=seed) for c in conditions]
     return Experiment(
         "single" if single else "condition",
         "Single precision, with noise" if single else "Double precision, exact fit",
@@ -58,53 +55,49 @@ def _condition(problem: Problem, dtype: str, most: int | None) -> Experiment:
     )  # fmt: skip
 
 
-def _space(problem: Problem, most: int | None) -> Experiment:
-    conditions = _CONDITIONS["float64"][:most]
+def _space(problem: Problem, conditions: list[float], seed: int) -> Experiment:
     solvers = {
         "procrustes": fitted(rotation_only=True),
         "orthogonal_procrustes": schoenemann,
         "align_vectors": aligned,
     }
-    pairs = [shaped(problem, 3, c, noise=False) for c in conditions]
+    pairs = [shaped(problem, 3, c, noise=False, seed=seed) for c in conditions]
     found = _errors(conditions, pairs, solvers, "float64")
     title = "Rotations in space, exact fit"
     return Experiment("space", title, "condition", ERROR, conditions, *found)
 
 
-def _offset(problem: Problem, most: int | None) -> Experiment:
-    distances = _OFFSETS[:most]
+def _offset(problem: Problem, distances: list[float], seed: int) -> Experiment:
     solvers = {
         "procrustes": fitted(translation=True),
         "orthogonal_procrustes": centred(schoenemann),
     }
-    pairs = [offset(problem, 3, d) for d in distances]
+    pairs = [offset(problem, 3, d, seed=seed) for d in distances]
     curves, _, doubts = _errors(distances, pairs, solvers, "float32")
     title = "Single precision, far from the origin"
     return Experiment("offset", title, "distance / size", ERROR, distances, curves, {}, doubts)
 
 
-def _size(problem: Problem, repeats: int, most: int | None) -> Experiment:
-    widths = _WIDTHS[:most]
+def _size(problem: Problem, widths: list[int], seed: int, repeats: int) -> Experiment:
     solvers = {
         "procrustes": fitted(),
         "refine=0": fitted(refine=0),
         "orthogonal_procrustes": schoenemann,
     }
-    pairs = [embedded(problem, n) for n in widths]
+    pairs = [embedded(problem, n, seed=seed) for n in widths]
     curves = _times(pairs, solvers, repeats)
     title = f"One fit of {problem.matrix.shape[0]} points"
     x = [float(n) for n in widths]
     return Experiment("size", title, "dimensions", TIME, x, curves, {}, {})
 
 
-def _batch(problem: Problem, repeats: int, most: int | None) -> Experiment:
-    counts = _COUNTS[:most]
+def _batch(problem: Problem, counts: list[int], seed: int, repeats: int) -> Experiment:
     solvers = {
         "procrustes": fitted(rotation_only=True),
         "orthogonal_procrustes": schoenemann,
         "align_vectors": aligned,
     }
-    pairs = [triplets(problem, n) for n in counts]
+    pairs = [triplets(problem, n, seed=seed) for n in counts]
     curves = {
         name: [t / n for t, n in zip(times, counts, strict=True)]
         for name, times in _times(pairs, solvers, repeats).items()
@@ -138,18 +131,7 @@ def _errors(
 
 def _times(pairs: list[Pair], solvers: dict[str, Solver], repeats: int) -> dict[str, list[float]]:
     calls = [partial(solve, pair.a, pair.b) for solve in solvers.values() for pair in pairs]
-    several = []
     for call in calls:
         call()  # compiles and imports
-        (once,) = shortest_times([call], lambda _: None, 3)
-        several.append(ceil(_SPAN / once))
-    runs = [partial(_again, call, k) for call, k in zip(calls, several, strict=True)]
-    total = shortest_times(runs, lambda _: None, repeats)
-    seconds = [t / k for t, k in zip(total, several, strict=True)]
+    seconds = times_of_short_calls(calls, repeats, _SPAN)
     return {name: seconds[i * len(pairs) : (i + 1) * len(pairs)] for i, name in enumerate(solvers)}
-
-
-def _again(call: Callable[[], object], several: int) -> None:
-    """As often as said, so that caches are as warm as in a user's loop."""
-    for _ in range(several):
-        call()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..axes import visible
-from ..drawing import LEVEL, canvas, save
-from ..matrices import Problem
+from ..drawing import LEVEL, Figure, canvas, legend, save
+from ..experiments import Measured
+from ..palette import GREY
 from .outcome import TIME, Experiment
 from .style import LOOK
 
@@ -18,16 +18,27 @@ __all__ = ["draw"]
 
 _SIZE = (17.0, 9.6)  # inches
 _LEAST = 1e-17  # an error of 0 is drawn here
+_CAPTION = (
+    "The first four panels show errors of the rotation: a curve that follows u κ is as accurate "
+    "as the data allow, one that follows u κ² has lost twice the digits. A hollow mark says that "
+    "the solver itself holds the answer to be undetermined. The last two show times of one fit "
+    "against the number of dimensions, and of each fit in a batch: lower is better."
+)
 
 
-def draw(problem: Problem, found: Sequence[Experiment], directory: Path) -> list[Path]:
-    """Write ``procrustes-NAME.png`` and ``.svg``; return their paths."""
+def draw(found: Measured[Experiment], directory: Path) -> Figure:
+    """Write ``procrustes-NAME.png`` and ``.svg``."""
+    problem, experiments = found.problem, found.experiments
     title = f"{problem.title}   ·   orthogonal Procrustes problems"
+    drawn = {name for experiment in experiments for name in experiment.curves}
     with canvas(title, _SIZE) as figure:
-        for axes, experiment in zip(figure.subplots(2, 3).flat, found, strict=True):
+        for axes, experiment in zip(figure.subplots(2, 3).flat, experiments, strict=True):
             _panel(axes, experiment)
-        figure.legend(handles=_legend(found), loc="outside lower center", ncols=6, fontsize=12.5)
-        return save(figure, directory, f"procrustes-{problem.name}")
+        handles = legend(LOOK, drawn)
+        if any(any(experiment.doubts.values()) for experiment in experiments):
+            handles.append(_doubt())
+        figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=12.5)
+        return save(figure, directory, f"procrustes-{problem.name}", _CAPTION)
 
 
 def _panel(axes: Any, experiment: Experiment) -> None:
@@ -41,7 +52,7 @@ def _panel(axes: Any, experiment: Experiment) -> None:
     for name, values in experiment.curves.items():
         look = LOOK[name]
         y = 1e6 * np.asarray(values) if timed else visible(values, _LEAST)
-        axes.plot(experiment.x, y, color=look.colour, marker=look.marker, linestyle=look.dashes)
+        axes.plot(experiment.x, y, **look.curve())
         unsure = [i for i, x in enumerate(experiment.x) if x in experiment.doubts.get(name, [])]
         axes.plot(
             [experiment.x[i] for i in unsure], [y[i] for i in unsure], linestyle="none",
@@ -65,17 +76,10 @@ def _ticks(axes: Any, x: list[float]) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _legend(found: Sequence[Experiment]) -> list[Any]:
+def _doubt() -> Any:
     from matplotlib.lines import Line2D
 
-    drawn = {name for experiment in found for name in experiment.curves}
-    handles = [
-        Line2D([], [], **look.final() | {"linestyle": look.dashes}, label=name)
-        for name, look in LOOK.items()
-        if name in drawn
-    ]
-    if any(any(experiment.doubts.values()) for experiment in found):
-        unsure = Line2D([], [], marker="o", markersize=9, color="#777777", linestyle="none")
-        unsure.set(markerfacecolor="white", label="says: not determined")
-        handles.append(unsure)
-    return handles
+    return Line2D(
+        [], [], marker="o", markersize=9, color=GREY, linestyle="none", markerfacecolor="white",
+        label="says: not determined",
+    )  # fmt: skip

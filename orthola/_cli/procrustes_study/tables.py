@@ -1,30 +1,25 @@
-"""The table of one experiment and the paragraph at the end."""
+"""The table of each experiment, and what they say in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
+from ..experiments import Measured
 from ..numbers import duration
-from ..report import whereabouts
+from ..table import Table, table_over
 from .outcome import TIME, Experiment
 
-__all__ = ["columns", "rows", "summary"]
+__all__ = ["tables", "verdict"]
 
 _PEERS = ("orthogonal_procrustes", "align_vectors")
 
 
-def columns(experiment: Experiment) -> list[str]:
-    """What x is, then the solvers."""
-    return [f">{experiment.x_name}", *(f">{name}" for name in experiment.curves)]
-
-
-def rows(experiment: Experiment) -> list[tuple[str, ...]]:
-    """One for every x."""
-    return [
-        (f"{x:g}", *(_cell(experiment, name, i) for name in experiment.curves))
-        for i, x in enumerate(experiment.x)
-    ]
+def tables(found: Measured[Experiment]) -> Iterator[Table]:
+    """One for each experiment."""
+    for e in found.experiments:
+        heading = f"{e.title}: {e.kind}, {found.problem.name}"
+        yield table_over(heading, e.x_name, e.x, e.curves, partial(_cell, e))
 
 
 def _cell(experiment: Experiment, name: str, i: int) -> str:
@@ -35,21 +30,15 @@ def _cell(experiment: Experiment, name: str, i: int) -> str:
     return f"{value:.1e}" + ("?" if experiment.x[i] in experiment.doubts[name] else " ")
 
 
-def summary(
-    found: Mapping[str, Sequence[Experiment]], directory: Path, files: Sequence[Path]
-) -> str:
-    """How orthola compares with SciPy where it is hardest, and where the files are."""
-    doubt = any(any(e.doubts.values()) for group in found.values() for e in group)
-    note = ["A question mark: the solver says that the points do not determine the answer."]
-    verdicts = [
-        f"{name}: {'; '.join(map(_verdict, experiments))}." for name, experiments in found.items()
-    ]
-    return " ".join(
-        [*verdicts, *(note if doubt else []), whereabouts(directory, "procrustes", files)]
-    )
+def verdict(found: Measured[Experiment]) -> str:
+    """How orthola compares with SciPy where it is hardest."""
+    text = f"{found.problem.name}: {'; '.join(map(_comparison, found.experiments))}."
+    if any(any(experiment.doubts.values()) for experiment in found.experiments):
+        text += " A question mark: the solver says that the points do not determine the answer."
+    return text
 
 
-def _verdict(experiment: Experiment) -> str:
+def _comparison(experiment: Experiment) -> str:
     unsure = experiment.doubts.get("procrustes", [])
     last = max(i for i, x in enumerate(experiment.x) if x not in unsure)
     ours = experiment.curves["procrustes"][last]

@@ -6,7 +6,7 @@ import time
 import tracemalloc
 from functools import partial
 
-from ..clock import shortest_times
+from ..clock import nothing, shortest_times
 from .contenders import CONTENDERS
 from .outcome import Experiment
 from .rows import Stream
@@ -26,7 +26,7 @@ def times(stream: Stream, repeats: int, *, quick: bool) -> Experiment:
         calls = [partial(follow, blocks, rank) for follow in CONTENDERS.values()]
         for call in calls:
             call()  # compiles and imports
-        seconds = shortest_times(calls, lambda _: None, repeats, time.process_time)
+        seconds = shortest_times(calls, nothing, repeats, time.process_time)
         for name, each in zip(CONTENDERS, seconds, strict=True):
             curves[name].append(each)
     return _experiment("time", "Processor time", "seconds", stream, counts, curves)

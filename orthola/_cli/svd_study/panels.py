@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..axes import visible
-from ..drawing import Look
 from .outcome import Experiment
 from .style import LOOK
 
-__all__ = ["line", "panel"]
+__all__ = ["panel"]
 
 _LABELS = {
     "excess": "error / least possible error − 1",
@@ -24,24 +23,14 @@ _LEAST = 1e-16  # an excess of 0 is drawn here
 def panel(axes: Any, experiment: Experiment) -> None:
     """One line for each contender; hollow markers where something is certified."""
     for name, values in experiment.curves.items():
-        look = LOOK[name]
         y = visible(values, _LEAST) if experiment.log_y else values
-        axes.plot(experiment.x, y, **line(look))
+        axes.plot(experiment.x, y, **LOOK[name].curve())
     axes.set(
         xscale="log" if experiment.log_x else "linear",
         yscale="log" if experiment.log_y else "linear",
         title=experiment.title, xlabel=experiment.x_name, ylabel=_LABELS[experiment.y_name],
     )  # fmt: skip
     _name_each(axes, experiment.x)
-
-
-def line(look: Look) -> dict[str, Any]:
-    """Properties of a curve."""
-    face = "white" if look.hollow else look.colour
-    return {
-        "color": look.colour, "marker": look.marker, "linestyle": look.dashes,
-        "markerfacecolor": face,
-    }  # fmt: skip
 
 
 def _name_each(axes: Any, x: list[float]) -> None:

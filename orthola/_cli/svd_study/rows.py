@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..failure import Failure
 from ..matrices import Problem, datasets, handwritten_digits, named
 from ..photographs import photographs
 
@@ -55,10 +54,8 @@ def bundled(*, quick: bool) -> list[Problem]:
 
 def stream_of(problem: Problem) -> Stream:
     """At most so many blocks, of as many rows each as there are; a rest is left out."""
+    problem.require(*_FEWEST, "rows by columns")
     matrix = problem.matrix
-    if any(size < least for size, least in zip(matrix.shape, _FEWEST, strict=True)):
-        found, least = (" × ".join(map(str, shape)) for shape in (matrix.shape, _FEWEST))
-        raise Failure(f"{problem.name}: expected at least {least} rows by columns, got {found}")
     count = min(_MOST_BLOCKS, matrix.shape[0] // 8)
     size = matrix.shape[0] // count
     return Stream(problem, [matrix[i * size : (i + 1) * size] for i in range(count)])

@@ -52,7 +52,7 @@ def begin(
 
     ``bans`` is 0 or, for atoms that cannot be used and beyond the last one, NaN.
     """
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(begin, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -72,7 +72,7 @@ def _begin(
 
 def scan(rule: Any, work: Any, side: Any, stride: Any, width: Any, tiles: Any) -> Any:
     """The best atom, without a step."""
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(scan, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -98,7 +98,7 @@ def sweep(
     `row` is that of the Gram matrix, of which `whole` tiles are read, and `tail` what is left of
     it; `factors` holds l, then beta and 1/nu.
     """
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(sweep, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -120,7 +120,7 @@ def _sweep(
 
 def energy(y: Any, size: Any) -> Any:
     """||y||^2 of `size` numbers."""
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(energy, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -132,7 +132,7 @@ def residual_energy(
     y: Any, size: Any, dictionary: Any, atoms: Any, x: Any, count: Any, rest: Any
 ) -> Any:
     """||y - x A||^2 with the first `count` atoms listed; y - x A stays in `rest`."""
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(residual_energy, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -144,7 +144,7 @@ def _residual_energy(
 
 def inner(x: Any, y: Any, size: Any) -> Any:
     """<x, y> of `size` numbers, linear in y."""
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(inner, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]
@@ -154,7 +154,7 @@ def _inner(x: Any, y: Any, size: Any) -> Any:
 
 def subtract(y: Any, factor: Any, x: Any, size: Any) -> Any:
     """Y - factor * x in place."""
-    raise NotImplementedError("for compiled code only")
+    raise RuntimeError("for compiled code only")
 
 
 @overload(subtract, jit_options=_OPTIONS)  # type: ignore[untyped-decorator]

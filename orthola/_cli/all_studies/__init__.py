@@ -1,0 +1,1 @@
+"""All studies in one run: the command, and the page that it writes."""

@@ -1,0 +1,1 @@
+"""``orthola tune``: crossovers and rates measured on this machine."""
