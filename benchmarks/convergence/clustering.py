@@ -5,9 +5,10 @@ block, as they are: for baselines that know nothing of the limit. The ratio coun
 block alone and min(r (d + n), d n) for a cluster of n columns; "adaptive" counts the smallest
 certified rank of every cluster and block instead. Times are processor seconds of one run.
 
-Then the bounds on the error of random groups of columns, against the true error.
+Then the bounds on the error of random groups of columns, against the true error; and the time for
+more and more single columns of 256 entries, 250 from each of ever more spaces of 8 dimensions.
 
-``python -m benchmarks.convergence.clustering --json clustering.json`` takes some two minutes.
+``python -m benchmarks.convergence.clustering --json clustering.json`` takes some three minutes.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import numpy as np
 from sklearn.cluster import HDBSCAN, KMeans
 
 import orthola
-from benchmarks.convergence.clustering_data import SETS, Array, Data
+from benchmarks.convergence.clustering_data import SETS, Array, Data, many
+from benchmarks.convergence.clustering_textbook import textbook
 from orthola._cli.terminal import Ticker, terminal
 from orthola._core.versions import environment
 
@@ -33,6 +35,7 @@ COLUMNS = (
 )  # fmt: skip
 GROUPS = (10, 100, 1000)
 SIZES, DRAWS = (64, 128, 256, 512, 1024), 3  # of random groups of the last set
+COUNTS = (1000, 10_000, 30_000, 100_000)
 BOUNDS = ("lower", "incremental", "union", "weyl", "residual")
 
 
@@ -105,6 +108,7 @@ METHODS: dict[str, Method] = {
     "norm": _ours(method="norm"),
     **{f"k-means {n}": _k_means(n) for n in GROUPS},
     "HDBSCAN": _hdbscan,
+    "textbook, residual order": lambda data: Grouping(textbook(data)),
     **{f"random {n}": _random(n) for n in GROUPS},
 }
 
@@ -187,6 +191,30 @@ def estimates(tick: Ticker) -> Iterator[Estimate]:
             tick(f"bounds: {size} columns")
 
 
+class Growth(NamedTuple):
+    """One collection of single columns."""
+
+    columns: int
+    clusters: int
+    ratio: float
+    worst: float  # error of a cluster by its certificate
+    trials: int
+    seconds: float
+
+
+def growth(tick: Ticker) -> Iterator[Growth]:
+    for count in COUNTS:
+        data = many(count)
+        start = time.process_time()
+        found = orthola.cluster_blocks(
+            data.blocks, rank=data.rank, max_error=data.max_error, axis=1
+        )
+        seconds = time.process_time() - start
+        worst = float(found.errors.max(initial=0.0))
+        yield Growth(count, len(found.bases), found.compression_ratio, worst, found.trials, seconds)
+        tick(f"growth: {count} columns")
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.convergence.clustering")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single result")
@@ -194,10 +222,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     arguments = parser.parse_args(argv)
     out = terminal()
-    steps = len(arguments.data) * len(arguments.method) + len(SIZES) * DRAWS
+    steps = len(arguments.data) * len(arguments.method) + len(SIZES) * DRAWS + len(COUNTS)
     with out.progress("clustering", steps) as tick:
         found = list(gather(arguments.data, arguments.method, tick))
         bounds = list(estimates(tick))
+        grown = list(growth(tick))
     for name in arguments.data:
         out.heading(name)
         out.table(COLUMNS, table([r for r in found if r.data == name]))
@@ -209,12 +238,16 @@ def main(argv: list[str] | None = None) -> int:
         cells = [np.mean([e.true for e in here]), *means]
         rows.append((f"{size}", *(f"{x:.4f}" for x in cells)))
     out.table(("columns", ">true", *(f">{name}" for name in BOUNDS)), rows)
+    out.heading("time for more and more columns")
+    cells = [[f"{x:.4g}" if isinstance(x, float) else str(x) for x in g] for g in grown]
+    out.table([f">{name}" for name in Growth._fields], [tuple(row) for row in cells])
     if arguments.json is not None:
         report = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment(),
             "results": [result._asdict() for result in found],
             "bounds": [estimate._asdict() for estimate in bounds],
+            "growth": [g._asdict() for g in grown],
         }
         arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0

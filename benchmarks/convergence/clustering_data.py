@@ -83,6 +83,19 @@ def weights(count: int = 4096, d: int = 768, seed: int = 3) -> list[Array]:
     return [column[:, None] for column in columns]
 
 
+def many(count: int, d: int = 256, seed: int = 4) -> Data:
+    """Single columns from spaces of 8 dimensions, 250 from each, with a tenth of noise."""
+    rng = np.random.default_rng(seed)
+    groups = max(8, count // 250)
+    spaces = np.linalg.qr(rng.standard_normal((groups, d, 8)))[0]
+    which = rng.integers(0, groups, count)
+    x = np.stack([spaces[g] @ rng.standard_normal(8) for g in which])
+    x *= np.exp(0.5 * rng.standard_normal((count, 1)))
+    noise = rng.standard_normal((count, d)) / np.sqrt(d)
+    x += 0.1 * np.linalg.norm(x, axis=1, keepdims=True) * noise
+    return Data([column[:, None] for column in x], 32, 0.2)
+
+
 SETS: dict[str, Callable[[], Data]] = {
     "channels, complex": lambda: Data(channels(), 20, 0.05),
     "channels, stacked": lambda: Data(stacked(channels()), 20, 0.05),

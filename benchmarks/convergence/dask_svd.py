@@ -4,7 +4,8 @@ A Zarr array of 200000 x 512 numbers in single precision, rank 64 and noise, in 
 of 20000 rows, of which the 64 leading singular values and right vectors are wanted. Every run has
 a process of its own with one worker and one BLAS thread; contenders take turns. The reference is
 the Gram matrix, added up in double precision. Then ours over 50, 500 and 5000 blocks that are
-stored nowhere: its peak memory must not grow. And a complex array of rank 6.
+stored nowhere: its peak memory must not grow. Then an array of which strips are wide, in panels of
+fewer and fewer features. And a complex array of rank 6.
 
 ``python -m benchmarks.convergence.dask_svd --json FILE`` takes about five minutes.
 """
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from benchmarks.convergence.dask_svd_runs import COMPLEX, CONTENDERS, LAZY
+from benchmarks.convergence.dask_svd_runs import COMPLEX, CONTENDERS, LAZY, WIDE
 from benchmarks.speed.threads import processors, thread_environment
 from orthola._cli.terminal import Ticker, terminal
 from orthola._core.versions import environment
@@ -32,7 +33,8 @@ ROWS, FEATURES, RANK = 200_000, 512, 64
 CHUNKS = (5000, 20_000)
 NOISE = 0.1
 BLOCKS = (50, 500, 5000)
-PARTS = ("disk", "memory", "complex")
+PANELS = (20_000, 10_000, 4000, 2000)  # features that are gathered
+PARTS = ("disk", "memory", "panels", "complex")
 
 
 def stored(path: Path, rows: int, chunk: int) -> np.ndarray[Any, Any]:
@@ -111,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     found: dict[str, Any] = {}
     out = terminal()
     disk = len(arguments.chunk) * (1 + rounds * len(CONTENDERS))
-    steps = {"disk": disk, "memory": len(LAZY) * len(blocks)}
+    steps = {"disk": disk, "memory": len(LAZY) * len(blocks), "panels": len(PANELS)}
     with out.progress(
         "dask", sum(steps.get(part, len(CONTENDERS)) for part in arguments.part)
     ) as tick:
@@ -125,6 +127,11 @@ def main(argv: list[str] | None = None) -> int:
                     run = child("without_store", engine=engine, blocks=n)
                     found["memory"][engine][str(n)] = run
                     tick(f"{engine}, {n} blocks")
+        if "panels" in arguments.part:
+            found["panels"] = {}
+            for n in PANELS:
+                found["panels"][str(n)] = child("in_panels", features=n)
+                tick(f"panels of {n}")
         if "complex" in arguments.part:
             found["complex"] = {}
             for name in CONTENDERS:
@@ -157,6 +164,18 @@ def main(argv: list[str] | None = None) -> int:
                 )
                 for engine, runs in found["memory"].items()
                 for n, run in runs.items()
+            ],
+        )  # fmt: skip
+    if "panels" in found:
+        out.heading("20 strips of {} x {}, chunks of {} columns, rank {}: panels".format(*WIDE))
+        out.table(
+            (">features", ">before, MiB", ">peak, MiB", ">CPU s", ">certified / optimum", ">least"),
+            [
+                (
+                    n, f"{run['start_mib']:.0f}", f"{run['peak_mib']:.0f}", f"{run['cpu']:.2f}",
+                    f"{run['error']:.6f}", f"{run['least']:.4f}",
+                )
+                for n, run in found["panels"].items()
             ],
         )  # fmt: skip
     if "complex" in found:

@@ -21,6 +21,7 @@ from orthola.testing import gaussian
 
 COMPLEX = (20_000, 200, 6)  # rows, columns, rank
 LAZY = {"exact": (1000, 256, 32), "low rank": (50, 2048, 8)}  # rows of a block, columns, rank
+WIDE = (500, 20_000, 2000, 20)  # rows of a strip, columns, columns of a chunk, rank
 
 Array = np.ndarray[Any, Any]
 
@@ -85,6 +86,32 @@ def without_store(engine: str, blocks: int) -> dict[str, Any]:
     return cost
 
 
+def in_panels(features: int) -> dict[str, Any]:
+    """Peak memory of ours where strips of all features, or of so many, are gathered."""
+    height, width, chunk, rank = WIDE
+    profile = np.geomspace(1.0, 1e-3, 64)
+
+    def made(block_id: tuple[int, int]) -> Array:
+        mix, own = (np.random.default_rng(part) for part in ((1, block_id[1]), (2, *block_id)))
+        rows = np.random.default_rng((0, block_id[0])).standard_normal((height, 64)) * profile
+        noise = 1e-3 * own.standard_normal((height, chunk))
+        return rows @ mix.standard_normal((64, chunk)) + noise
+
+    def lazy(rows: int, columns: int) -> Any:
+        return da.map_blocks(
+            lambda block_id=None: made(block_id), chunks=((height,) * rows, (chunk,) * columns),
+            dtype="float64", meta=np.empty((0, 0)),
+        )  # fmt: skip
+
+    limit = 4 * height * features * 8
+    found, cost = measured(
+        lambda: svd(lazy(20, width // chunk), rank=rank, axis=0, max_memory=limit),
+        lambda: svd(lazy(2, 2), rank=2, axis=0, max_memory=limit),
+    )
+    error, (least, most) = found.certificate.error[1], found.certificate.optimum_interval
+    return cost | {"error": float(error / most), "least": float(least / most)}
+
+
 def complex_low_rank(who: str) -> dict[str, Any]:
     """Relative error of the singular values, and of what is left outside of the vectors."""
     m, d, rank = COMPLEX
@@ -118,7 +145,7 @@ def memory(what: str) -> float:
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {
-    run.__name__: run for run in (on_disk, without_store, complex_low_rank)
+    run.__name__: run for run in (on_disk, without_store, in_panels, complex_low_rank)
 }
 
 if __name__ == "__main__":

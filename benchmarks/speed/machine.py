@@ -20,6 +20,13 @@ PACKAGES = (
     "jaxlib",
     "optax",
     "torch",
+    "scikit-learn",
+    "spams-bin",
+    "dictlearn",
+    "qc-procrustes",
+    "pymor",
+    "dask",
+    "zarr",
     "pytest-benchmark",
 )
 

@@ -1,11 +1,12 @@
 """Streamed decompositions: the data, who takes them in, and how good the answer is.
 
-A case stands for data whose samples come in blocks, all centred, 64 directions wanted:
+A case stands for data whose samples come in blocks, 64 directions wanted, the mean taken off:
 
 * rows, low rank: 20000 x 512, rank 64 and a tenth of noise, 40 blocks;
 * rows, slow decay: the same size, singular values as i^(-1/2);
 * columns, short: 512 x 12800 in 200 blocks, 96 decaying directions and noise;
-* columns, long: 12000 x 1920 in 60 blocks, the same.
+* columns, long: 12000 x 1920 in 60 blocks, the same;
+* columns, long, as they are: the same without taking the mean off.
 """
 
 from collections.abc import Iterator
@@ -19,9 +20,10 @@ from benchmarks.speed.protocol import Case, Job, contender, peer
 
 LOW_RANK, SLOW = "stream of rows, low rank", "stream of rows, slow decay"
 SHORT, LONG = "stream of short columns", "stream of long columns"
+PLAIN = "stream of long columns, as they are"
 RANK = 64
-BLOCK = {LOW_RANK: 500, SLOW: 500, SHORT: 64, LONG: 32}
-AXIS = {LOW_RANK: 0, SLOW: 0, SHORT: 1, LONG: 1}
+BLOCK = {LOW_RANK: 500, SLOW: 500, SHORT: 64, LONG: 32, PLAIN: 32}
+AXIS = {LOW_RANK: 0, SLOW: 0, SHORT: 1, LONG: 1, PLAIN: 1}
 
 
 def data(case: Case) -> NDArray[Any]:
@@ -37,9 +39,9 @@ def data(case: Case) -> NDArray[Any]:
     return np.asfortranarray((basis * decay) @ rng.standard_normal((96, x.shape[1])) + 1e-3 * x)
 
 
-def blocks(case: Case, x: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def blocks(case: Case, x: NDArray[Any], width: int | None = None) -> Iterator[NDArray[Any]]:
     """Its blocks, samples as they are given."""
-    axis, width = AXIS[case.problem], BLOCK[case.problem]
+    axis, width = AXIS[case.problem], width or BLOCK[case.problem]
     for start in range(0, x.shape[axis], width):
         cut = slice(start, start + width)
         yield x[cut] if axis == 0 else x[:, cut]
@@ -50,7 +52,7 @@ def stream_accuracy(problem: str, numbers: NDArray[Any], *answer: NDArray[Any]) 
     case = Case(problem, numbers.shape)
     x = data(case)
     m = x if AXIS[problem] == 0 else x.T
-    m = m - m.mean(0)
+    m = m if problem == PLAIN else m - m.mean(0)
     truth = np.linalg.svd(m, compute_uv=False)
     values, components = answer
     kept = np.linalg.norm(m @ components.T)
@@ -75,14 +77,15 @@ for _problem in BLOCK:
     SUMMARY[_problem] = "{sigma:.1e} / {excess:.1e}"
 
 
-def _streamed(case: Case, **options: Any) -> Job:
+def _streamed(case: Case, width: int | None = None, **options: Any) -> Job:
     import orthola
 
     x = data(case)
+    options |= {"axis": AXIS[case.problem], "center": case.problem != PLAIN}
 
     def call() -> Any:
-        svd = orthola.IncrementalSVD(RANK, axis=AXIS[case.problem], center=True, **options)
-        for block in blocks(case, x):
+        svd = orthola.IncrementalSVD(RANK, **options)
+        for block in blocks(case, x, width):
             svd.partial_fit(block)
         return svd.result()
 
@@ -97,6 +100,46 @@ def orthola_stream(case: Case) -> Job:
 @contender("IncrementalSVD, Gram")
 def orthola_gram(case: Case) -> Job:
     return _streamed(case, engine="exact-gram")
+
+
+@contender("IncrementalSVD, one sample at a time")
+def orthola_singly(case: Case) -> Job:
+    return _streamed(case, 1)
+
+
+@contender("IncrementalSVD, randomized")
+def orthola_randomized(case: Case) -> Job:
+    return _streamed(case, engine="randomized")
+
+
+@contender("scikit-learn randomized_svd, in memory")
+def sklearn_randomized(case: Case) -> Job:
+    function = peer("sklearn.utils.extmath").randomized_svd
+    x = data(case)
+    rows = x if AXIS[case.problem] == 0 else x.T
+
+    def call() -> Any:
+        return function(rows - rows.mean(0), RANK, random_state=0)
+
+    return Job(call, lambda found: (found[1], found[2]))
+
+
+@contender("update of the textbook")
+def textbook_stream(case: Case) -> Job:
+    """One QR and one small SVD per block, truncated to the rank: no oversampling, no buffer."""
+    x = data(case)
+
+    def call() -> Any:
+        u, s = np.zeros((x.shape[0], 0)), np.zeros(0)
+        for block in blocks(case, x):
+            inside = u.T @ block
+            q, r = np.linalg.qr(block - u @ inside)
+            core = np.block([[np.diag(s), inside], [np.zeros((len(r), len(s))), r]])
+            p, s, _ = np.linalg.svd(core, full_matrices=False)
+            u, s = np.concatenate([u, q], axis=1) @ p[:, :RANK], s[:RANK]
+        return s, u
+
+    return Job(call, lambda found: (found[0], found[1].T))
 
 
 @contender("scikit-learn IncrementalPCA")

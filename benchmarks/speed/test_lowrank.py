@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.speed import sparse_streams, tolerances
 from benchmarks.speed import streams as who
-from benchmarks.speed import tolerances
 from benchmarks.speed.protocol import Case, Contender
 from benchmarks.speed.report import Compare, Goal
 
@@ -12,9 +12,11 @@ SHAPES = {
     who.SLOW: (20_000, 512),
     who.SHORT: (512, 12_800),
     who.LONG: (12_000, 1920),
+    who.PLAIN: (12_000, 1920),
 }
 EXACT = 1e-12  # singular values of engines that discard nothing
 EXCESS = 1e-3  # error over that of the best rank 64
+CLOSER = 50  # times: that error against the textbook's
 
 full = pytest.mark.full
 
@@ -46,11 +48,52 @@ def test_gram(compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
+    ("problem", "goal"),
+    [
+        pytest.param(who.LOW_RANK, Goal(cpu=1.0), id="A1"),
+        pytest.param(who.SLOW, Goal(), id="A2", marks=full),
+    ],
+)
+def test_randomized(compare: Compare, problem: str, goal: Goal) -> None:
+    """One pass over blocks against several over an array in memory."""
+    outcome = compare(
+        Case(problem, SHAPES[problem]), who.orthola_randomized, who.sklearn_randomized, goal
+    )
+    assert outcome.ours["excess"] <= max(outcome.peer["excess"], EXCESS)
+
+
+def test_update_of_the_textbook(compare: Compare) -> None:
+    case = Case(who.PLAIN, SHAPES[who.PLAIN])
+    outcome = compare(case, who.orthola_stream, who.textbook_stream, Goal(cpu=1.0))
+    assert outcome.ours["excess"] <= outcome.peer["excess"] / CLOSER
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [pytest.param(who.SHORT, id="B", marks=full), pytest.param(who.LONG, id="C", marks=full)],
+)
+def test_single_samples(compare: Compare, problem: str) -> None:
+    """A stream of single columns against the same in blocks, both ours."""
+    case = Case(problem, SHAPES[problem])
+    outcome = compare(case, who.orthola_singly, who.orthola_stream, Goal(cpu=0.5))
+    assert outcome.ours["excess"] <= EXCESS
+
+
+def test_sparse(compare: Compare) -> None:
+    case = Case(sparse_streams.SPARSE, (20_000, 40))
+    outcome = compare(
+        case, sparse_streams.orthola_sparse, sparse_streams.sklearn_sparse, Goal(cpu=1.0)
+    )
+    assert outcome.ours["excess"] <= max(outcome.peer["excess"], 10 * EXCESS)
+
+
+@pytest.mark.parametrize(
     ("problem", "peer"),
     [
         pytest.param(tolerances.COARSE, tolerances.pymor_hapod, id="5e-2"),
         pytest.param(tolerances.FINE, tolerances.pymor_hapod, id="1e-2", marks=full),
         pytest.param(tolerances.COARSE, tolerances.pymor_hasty, id="5e-2-hasty", marks=full),
+        pytest.param(tolerances.FINE, tolerances.pymor_hasty, id="1e-2-hasty", marks=full),
     ],
 )
 def test_tolerance(compare: Compare, problem: str, peer: Contender) -> None:

@@ -91,6 +91,9 @@ def append_pieces(
     width = width or max(2 * config.capacity, 32)
     total = state.energy + part.energy
     step = 0.0 * total
+    # First, so that a tolerance is not spent twice.
+    state = state._replace(discarded=state.discarded + part.discarded)
+    part = part._replace(discarded=0.0)
     for start in range(0, n, width):
         piece = part.columns[:, start : min(start + width, n)]
         s, rotate = factorise(state, piece)
@@ -110,6 +113,10 @@ def _truncated(space: Space, config: SVDConfig, state: SVDState, part: Split) ->
         merged = xp.concat([state.sketch, part.side], axis=1)
         state = _with_sketch(space, config, state, merged, part.beyond, part.rest)
     capped = xp.astype(part.capped, state.flags.dtype) * int(Flag.RANK_CAPPED)
+    # A sketch that shrinks has no right factor: what it lacks has a trace that is known, no more.
+    shrunken = xp.astype((part.beyond > 0) & config.shrinks, state.flags.dtype) * int(
+        Flag.NOT_EXACT
+    )
     discarded = state.discarded + part.lost
     return state._replace(
         factor=part.basis,
@@ -118,7 +125,7 @@ def _truncated(space: Space, config: SVDConfig, state: SVDState, part: Split) ->
         discarded=discarded,
         spectral=xp.minimum(state.spectral + part.first, discarded),
         levels=state.levels + xp.astype(part.lost > 0, state.levels.dtype),
-        flags=state.flags | capped,
+        flags=state.flags | capped | shrunken,
     )
 
 

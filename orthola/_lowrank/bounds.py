@@ -112,9 +112,7 @@ def _bounds(pool: Pool) -> list[float]:
     if not energy:
         return [0.0] * len(ConcatSVDBounds._fields)
     lost = float(pool.discarded[blocks].sum())
-    values = np.zeros((len(blocks), max(len(pool.squares[j]) for j in blocks)))
-    for row, j in zip(values, blocks, strict=True):
-        row[: len(pool.squares[j])] = pool.squares[j]
+    values = pool.squares[blocks]
     # What is left when each position has given its largest value, and the first r positions count.
     columns = np.sort(values, axis=0)
     weyl = lost + columns[:-1].sum() + columns[-1:, r:].sum()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._core.space import Space
+from .refresh import scaled_halves
 from .state import SVDConfig, SVDState, accumulators
 
 __all__ = ["Moved", "forgotten", "mean_moved", "mean_rounding"]
@@ -56,9 +57,13 @@ def forgotten(space: Space, config: SVDConfig, layout: str, state: SVDState) -> 
     if w == 1.0:
         return state
     root = w**0.5
-    by = {"basis": 1.0, "r": root, "gram": w}[layout]
+    factor = state.factor
+    if layout == "refresh":
+        factor = scaled_halves(factor, lambda x: x * root, lambda x: x * w)
+    elif layout != "basis":
+        factor = factor * (root if layout == "r" else w)
     return state._replace(
-        factor=state.factor if by == 1.0 else state.factor * by,
+        factor=factor,
         sigma=state.sigma * root if layout == "basis" else state.sigma,
         discarded=state.discarded * w,
         spectral=state.spectral * w,
@@ -69,4 +74,6 @@ def forgotten(space: Space, config: SVDConfig, layout: str, state: SVDState) -> 
         sketch_shrink=state.sketch_shrink * w,
         sketch_trace=state.sketch_trace * w,
         count=state.count * w,
+        inherited=state.inherited * w,
+        inherited_spectral=state.inherited_spectral * w,
     )

@@ -24,11 +24,18 @@ class SVDCertificate(NamedTuple):
 
 
 def certify(
-    space: Space, config: SVDConfig, state: SVDState, sigma: Any, kept: Any, exact: Any
+    space: Space,
+    config: SVDConfig,
+    state: SVDState,
+    sigma: Any,
+    kept: Any,
+    exact: Any,
+    relative: Any,
 ) -> SVDCertificate:
     """From all kept singular values (float64, in the units of the state) and the rank `kept`.
 
-    `exact` says whether ``discarded`` is the squared error of one right factor (else a bound).
+    `exact` says whether ``discarded`` is the squared error of one right factor (else a bound), and
+    `relative` how far the squares may be off, each in proportion to itself.
     """
     xp, acc = space.xp, accumulators(space)
     zero = xp.zeros_like(state.discarded)
@@ -58,10 +65,13 @@ def certify(
     lowest = xp.where(exact, mid + low_t2, low_opt)
     # A loss bounds the norm of a perturbed M M^H; sums of k of its eigenvalues lose more.
     sums = nu * (1.0 + xp.sqrt(k))
+    down, up = 1.0 - relative, 1.0 + relative
+    # What the input lacked is no matter of squares: not orthogonal to what was discarded here.
+    whole, each = alpha + xp.sqrt(state.inherited), alpha + xp.sqrt(state.inherited_spectral)
     return SVDCertificate(
-        _roots(xp, lowest, mid + t2, sums, alpha),
-        _roots(xp, low_s, high_s, nu, alpha),
-        _roots(xp, low_opt, high_opt, sums, alpha),
+        _roots(xp, lowest * down, (mid + t2) * up, sums, whole),
+        _roots(xp, low_s * down, high_s * up, nu, each),
+        _roots(xp, low_opt * down, high_opt * up, sums, whole),
         alpha,
     )
 

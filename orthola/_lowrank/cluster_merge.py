@@ -67,7 +67,7 @@ class Merger:
             i, j = edges[:, chosen]
             # Superadditive tails: a union has at least the error of its parts.
             tried = np.flatnonzero(~self._hopeless(i, j))
-            good, new = self.pool.merged(i[tried], j[tried])
+            good, new = self.pool.merged(i[tried], j[tried], doubtful=True)
             self.trials += len(tried)
             good = tried[good]
             bad = np.ones(len(chosen), bool)

@@ -87,7 +87,7 @@ class Repair:
         for at in np.argsort(key, kind="stable").tolist():
             one = np.array([part]), now[at : at + 1]
             self.merger.trials += 1
-            good, new = self.pool.merged(*one)
+            good, new = self.pool.merged(*one, doubtful=True)
             if len(good):
                 self._record(int(new[0]), part, int(now[at]))
                 return int(targets[at]), int(new[0])

@@ -73,6 +73,7 @@ def concat_svd(
     max_rank: int | None = None,
     engine: str = "auto",
     oversample: int | str = "auto",
+    method: str = "svd",
     check_finite: bool = True,
 ) -> ConcatSVDResult:
     r"""Leading singular values and vectors of blocks put together, with bounds that always hold.
@@ -91,7 +92,7 @@ def concat_svd(
         Largest error relative to the Frobenius norm of all; the rank is then found.
     axis : {0, 1}, optional
         0: blocks of rows, joined along rows; 1: blocks of columns.
-    max_rank, engine, oversample : optional
+    max_rank, engine, oversample, method : optional
         As in `SVDConfig`.
     check_finite : bool, optional
         Raise on NaN or infinity; otherwise the status tells.
@@ -151,7 +152,7 @@ def concat_svd(
         )
     config = SVDConfig(
         features=int(first.shape[1 - axis]), rank=rank, tol=tol, axis=axis, max_rank=max_rank,
-        engine=engine, oversample=oversample, check_finite=check_finite,
+        engine=engine, oversample=oversample, method=method, check_finite=check_finite,
     )  # fmt: skip
     state = svd_init(config, xp=space.xp, dtype=space.dtype_name, device=space.device)
     for gathered in _collected(first, iterator, axis, max(_LEAST, config.capacity // 2)):

@@ -12,6 +12,8 @@ from .._core.scaling import largest_entry
 from .._core.space import Space
 from .appending import gram_loss
 from .centring import mean_moved, mean_rounding
+from .phases import Lacking, received
+from .refresh import as_triangle, with_room
 from .scale import in_units, times_power, units_for
 from .stack import small_svd
 from .state import Flag, SVDConfig, SVDState, accumulators
@@ -23,9 +25,17 @@ _DOUBTFUL = 1e-3  # loss in squares, relative to the weakest wanted direction
 
 
 def removed(
-    space: Space, config: SVDConfig, state: SVDState, block: Any, weights: Any = None
+    space: Space,
+    config: SVDConfig,
+    state: SVDState,
+    block: Any,
+    weights: Any = None,
+    rounding: Any = 0.0,
 ) -> SVDState:
     """The state without samples that were added before, up to what `square_loss` says."""
+    if config.layout(space) == "refresh":
+        exact, state = as_triangle(space, config, state)
+        return with_room(space, removed(space, exact, state, block, weights, rounding))
     xp, layout, acc = space.xp, config.layout(space), accumulators(space)
     wide = config.wide(space)
     a = adjoint(xp, block) if config.axis == 0 else block
@@ -43,11 +53,11 @@ def removed(
     share = xp.astype(count / xp.where(rest > 0, rest, xp.ones_like(rest)), wide.real_dtype)
     left = state._replace(mean=state.mean + share * (state.mean - mean), count=rest)
     moved = mean_moved(space, wide, left, mean, count)
-    error: Any = 0.0
+    _, error = received(space, state, Lacking(0.0, 0.0, rounding))
     if config.center:
         x = x - mean[:, None]
         size = xp.astype(xp.sqrt(xp.sum(xp.abs(mean) ** 2)), acc.dtype)
-        error = mean_rounding(wide, samples, count, size) + moved.rounding
+        error = error + mean_rounding(wide, samples, count, size) + moved.rounding
     x = x * xp.sqrt(w)
     if config.center:
         x = xp.concat([x, moved.column], axis=1)

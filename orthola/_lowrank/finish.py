@@ -7,30 +7,38 @@ from typing import Any
 from .._core.linalg import adjoint
 from .._core.space import Space
 from .appending import gram_loss, rounding
+from .refresh import decomposition
 from .stack import small_svd
 from .state import Flag, SVDConfig, SVDState, accumulators
-from .truncation import count_within
+from .truncation import budget, count_within
 
 __all__ = ["decomposed", "with_signs"]
 
 
 def decomposed(
     space: Space, config: SVDConfig, state: SVDState, width: int, *, fixed: bool
-) -> tuple[Any, Any, Any, SVDState]:
-    """(basis (d, width), all singular values in float64, rank of the result, state).
+) -> tuple[Any, Any, Any, SVDState, Any]:
+    """(basis (d, width), all singular values in float64, rank, state, uncertainty).
 
-    The state that comes back has the rounding of the last decomposition counted in.
+    The uncertainty is that of all squares, relative to each. The state that comes back has the
+    rounding of the last decomposition counted in.
     """
     xp, acc, layout = space.xp, accumulators(space), config.layout(space)
     wide = config.wide(space)
     vectors, sigma = state.factor, state.sigma
     # With NaN inside, libraries raise or loop; the status tells already.
     fine = xp.isfinite(state.energy)
+    relative = xp.zeros_like(state.energy)
     if layout != "basis":
         vectors = xp.where(fine, vectors, xp.zeros_like(vectors))
         if layout == "r":
             vectors, sigma = small_svd(wide, vectors)
             step = rounding(space, sigma.shape[0], state.energy)
+            state = state._replace(allowance=state.allowance + step)
+        elif layout == "refresh":
+            fit = state._replace(factor=vectors)
+            vectors, sigma, relative, state = decomposition(space, fit)
+            step = 2.0 * rounding(space, sigma.shape[0], state.energy)
             state = state._replace(allowance=state.allowance + step)
         else:
             vectors, sigma = _of_gram(space, wide, vectors)
@@ -39,9 +47,9 @@ def decomposed(
     sigma = xp.astype(sigma, acc.dtype)
     live = sigma > space.eps * sigma[0] if layout != "gram" else sigma > 0
     if config.tolerance is not None and not fixed:
-        budget = config.tolerance**2 * state.energy - state.discarded
+        allowed = budget(space, config, state, state.energy) - state.discarded
         kept = xp.minimum(
-            count_within(xp, sigma**2, budget), xp.sum(xp.astype(live, xp.int32), dtype=xp.int32)
+            count_within(xp, sigma**2, allowed), xp.sum(xp.astype(live, xp.int32), dtype=xp.int32)
         )
         # Exact engines keep all directions, so they meet max_rank here for the first time.
         capped = xp.astype(kept > width, state.flags.dtype) * int(Flag.RANK_CAPPED)
@@ -52,7 +60,7 @@ def decomposed(
     basis = xp.astype(vectors[:, :width], space.dtype, copy=False)
     index = xp.arange(basis.shape[1], device=space.device)
     basis = xp.where((index < kept)[None, :], basis, xp.zeros_like(basis))
-    return with_signs(space, basis), sigma, kept, state
+    return with_signs(space, basis), sigma, kept, state, relative
 
 
 def _of_gram(space: Space, wide: Space, g: Any) -> tuple[Any, Any]:

@@ -16,20 +16,27 @@ from .brand import appended
 from .centring import forgotten, mean_moved, mean_rounding
 from .exact import appended_rows
 from .gram import added
+from .orthonormality import ALWAYS, tended
+from .phases import Lacking, received
 from .plan import piece_width
 from .randomized import compressed
+from .refresh import grown
 from .scale import in_units, reach, units_for
 from .stack import left_vectors
 from .state import SVDConfig, SVDState
 
 __all__ = ["append_part", "merge", "update"]
 
-_FRESH = 32  # every so many truncations the basis comes from Householder QR, orthonormal again
 _ROWS = 256  # samples at a time where something is summed in double precision
 
 
 def update(
-    space: Space, config: SVDConfig, state: SVDState, block: Any, weights: Any = None
+    space: Space,
+    config: SVDConfig,
+    state: SVDState,
+    block: Any,
+    weights: Any = None,
+    lacking: Lacking | None = None,
 ) -> SVDState:
     """As `text.update`."""
     layout = config.layout(space)
@@ -46,18 +53,17 @@ def update(
         parts = a.T.view(a.real.dtype)
         np.ldexp(parts, -state.scale, out=parts)
         energy = _energy(a)
-    state = forgotten(space, config, layout, state)
+    state, error = received(space, forgotten(space, config, layout, state), lacking)
     count = np.float64(samples)
     if weights is not None:
         weights = np.asarray(weights, wide.real_dtype)
         count = np.sum(weights, dtype=np.float64)
     mean = _mean(a, axis, weights, count, wide)
-    error: Any = np.float64(0.0)
     moved = mean_moved(space, wide, state, mean, count)
     if config.center:
         offset = np.expand_dims(mean if axis else mean.conj(), axis)
         np.subtract(a, offset, out=a, casting="same_kind")
-        error = mean_rounding(wide, samples, count, np.linalg.norm(mean)) + moved.rounding
+        error += mean_rounding(wide, samples, count, np.linalg.norm(mean)) + moved.rounding
     if weights is not None:
         np.multiply(a, np.expand_dims(np.sqrt(weights), 1 - axis), out=a, casting="same_kind")
     if config.center or weights is not None:
@@ -82,7 +88,8 @@ def merge(space: Space, config: SVDConfig, one: SVDState, two: SVDState) -> SVDS
     state, part = text.joined(space, config, one, two)
     live = np.flatnonzero(np.any(part.columns != 0, axis=0))
     part = part._replace(columns=np.asfortranarray(part.columns[:, live]))
-    return append_part(space, config, "basis", state, part)
+    # Positions of both add up, so they do not tell when to look at the basis.
+    return tended(space, append_part(space, config, "basis", state, part), ALWAYS)
 
 
 def append_part(
@@ -99,13 +106,17 @@ def append_part(
         return counted(
             space, state._replace(factor=factor), part, 0.0, gram_loss(config.wide(space), n, total)
         )
+    if layout == "refresh":
+        return grown(space, config, state, part)
     if layout == "r":
         step = rounding(space, part.columns.shape[0] + state.factor.shape[0], total)
         factor = appended_rows(state.factor, part.columns)
         return counted(space, state._replace(factor=factor), part, step, 0.0)
     part = compressed(space, config, state, part)
     width = piece_width(config, state.factor.shape)
-    return append_pieces(space, config, state, part, _factorise(space, config), width)
+    truncations = -(-part.columns.shape[1] // width)
+    state = append_pieces(space, config, state, part, _factorise(space, config), width)
+    return tended(space, state, truncations, min(width, part.columns.shape[1]))
 
 
 def _factorise(
@@ -114,7 +125,7 @@ def _factorise(
     def factorise(state: SVDState, a: Any) -> tuple[Any, Callable[[int, int], Any]]:
         wide, r = config.wide(space), int(state.rank)
         u, sigma = state.factor[:, :r], state.sigma[:r]
-        if config.engine != "stack" and int(state.levels) % _FRESH != _FRESH - 1:
+        if config.engine != "stack":
             found = appended(routines(a.dtype), u, sigma, a, np.dtype(wide.dtype), space.eps)
             if found is not None:
                 return found

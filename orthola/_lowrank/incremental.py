@@ -25,6 +25,9 @@ from .arguments import (
 from .certificate import SVDCertificate, certify
 from .downdating import removed
 from .finish import decomposed
+from .inner import InnerProduct, taken_back, weighted
+from .intervals import raise_unless_neighbours
+from .phases import lacking_of
 from .plan import explained
 from .scale import times_power
 from .state import Flag, SVDConfig, SVDState, accumulators, empty_state
@@ -51,7 +54,13 @@ class SVDResult(NamedTuple):
 
 
 def svd_init(
-    config: SVDConfig, /, *, xp: Any = None, dtype: Any = None, device: Any = None
+    config: SVDConfig,
+    /,
+    *,
+    xp: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    start: int | None = None,
 ) -> SVDState:
     """State of a streamed singular value decomposition before any data.
 
@@ -66,6 +75,9 @@ def svd_init(
         Of the data; default: the library's default float.
     device : any, optional
         As the library spells it.
+    start : int, optional
+        Number of the first block, where all blocks of a data set are numbered: `svd_merge` then
+        refuses what comes twice, or leaves a gap.
 
     Returns
     -------
@@ -75,7 +87,7 @@ def svd_init(
     Raises
     ------
     TypeError, ValueError
-        On a library, dtype or device that does not exist.
+        On a library, dtype or device that does not exist, and a negative `start`.
 
     Notes
     -----
@@ -101,7 +113,11 @@ def svd_init(
     place = destination("svd_init", xp, dtype, device)
     like = place.xp.zeros((), dtype=place.dtype, device=place.device)
     space, _ = resolve("svd_init", like)
-    return empty_state(checks.compute_space("svd_init", space, None), config)
+    state = empty_state(checks.compute_space("svd_init", space, None), config)
+    if start is None:
+        return state
+    first = state.position + checks.count("svd_init", "start", start, least=0)
+    return state._replace(position=first, begin=first + 1)
 
 
 def _explain_update(
@@ -111,7 +127,8 @@ def _explain_update(
     /,
     *,
     weights: Any = None,
-    error: float | None = 0.0,
+    error: float | tuple[float, float] | None = 0.0,
+    inner_product: InnerProduct | None = None,
 ) -> Explanation:
     space, (block,) = same_space("svd_update", state, block)
     checked_weights("svd_update", config, block, weights)
@@ -127,7 +144,8 @@ def svd_update(
     /,
     *,
     weights: Any = None,
-    error: float | None = 0.0,
+    error: float | tuple[float, float] | None = 0.0,
+    inner_product: InnerProduct | None = None,
 ) -> SVDState:
     """Take one more block of samples into a streamed singular value decomposition.
 
@@ -141,10 +159,16 @@ def svd_update(
         The one that the state was made with. Static under ``jax.jit``.
     weights : array (b,), optional
         Weights >= 0 of the samples.
-    error : float or None, optional
+    error : float, (float, float) or None, optional
         Where the block is an approximation (projected rows, another library's factors, an earlier
-        stream along the other axis): a bound on the Frobenius norm of what it lacks, weighted. It
-        widens every interval, linearly. None: not known; results are ``UNCERTIFIED``.
+        stream along the other axis): a bound on the Frobenius norm of what it lacks, weighted, or
+        one and another on the spectral norm. Squares of it add up over blocks, and its root widens
+        every interval, linearly. None: not known; results are ``UNCERTIFIED``.
+    inner_product : array (d, d) or (d,), or callable, optional
+        L of the inner product x^H L L^H y in which norms are taken and bases are orthonormal, or
+        its diagonal (square roots of weights), or ``f(x, inverse=False)`` that returns L^H x, or
+        L^-H x with ``inverse=True``, for x (d, n); its own rounding is not counted beyond that of
+        a product. The same one for all updates and for `svd_result`.
 
     Returns
     -------
@@ -186,33 +210,28 @@ def svd_update(
     weights = checked_weights("svd_update", config, block, weights)
     if block.shape[config.axis] == 0:
         return state._replace(position=state.position + 1)
+    with np.errstate(all="ignore"):
+        block, rounding = weighted("svd_update", space, config, block, weights, inner_product)
+    lacking = lacking_of("svd_update", error, rounding)
     if space.name == "numpy":
         with np.errstate(all="ignore"):
-            new = host.update(space, config, state, block, weights)
+            new = host.update(space, config, state, block, weights, lacking)
     elif in_host_memory(space, state.factor, block):
         host_space, (a,) = resolve("svd_update", as_numpy(block))
         w = None if weights is None else as_numpy(weights)
         with np.errstate(all="ignore"):
-            new = as_tensors(host.update(host_space, config, as_arrays(state), a, w))
+            lacking = lacking and lacking._replace(rounding=float(lacking.rounding))
+            new = as_tensors(host.update(host_space, config, as_arrays(state), a, w, lacking))
     else:
-        new = text.update(space, config, state, block, weights)
+        new = text.update(space, config, state, block, weights, lacking)
     if config.check_finite and not space.traced:
         raise_unless_usable(space, state, new, weights)
-    return new if error == 0.0 else _approximated(space, new, error)
+    return new if error is not None else new._replace(flags=new.flags | int(Flag.UNCERTIFIED))
 
 
-def _approximated(space: Space, state: SVDState, error: float | None) -> SVDState:
-    """After a block that was off by at most `error`: no truncation of columns, so it is added."""
-    if error is None:
-        return state._replace(flags=state.flags | int(Flag.UNCERTIFIED))
-    if not float(error) >= 0.0:
-        raise ValueError(f"svd_update: expected error >= 0 or None, got {error!r}")
-    acc = accumulators(space)
-    own = space.xp.full_like(state.allowance, float(error))
-    return state._replace(allowance=state.allowance + times_power(acc, own, -state.scale))
-
-
-def svd_merge(one: SVDState, two: SVDState, config: SVDConfig, /) -> SVDState:
+def svd_merge(
+    one: SVDState, two: SVDState, config: SVDConfig, /, *, allow_gaps: bool = False
+) -> SVDState:
     """Join two states over different samples; neither is changed.
 
     Parameters
@@ -221,6 +240,10 @@ def svd_merge(one: SVDState, two: SVDState, config: SVDConfig, /) -> SVDState:
         Made with the same `config`, of the same library and dtype; no stacks (..., d, n) of them.
     config : SVDConfig
         Theirs.
+    allow_gaps : bool, optional
+        Blocks with numbers (``svd_init(..., start=...)``) need not be neighbours, but must be
+        different ones. The result has no numbers if there is a gap; `IncrementalSVD` remembers
+        every interval.
 
     Returns
     -------
@@ -230,7 +253,8 @@ def svd_merge(one: SVDState, two: SVDState, config: SVDConfig, /) -> SVDState:
     Raises
     ------
     TypeError, ValueError
-        If the states do not match.
+        If the states do not match; if their blocks have numbers, also on blocks that both have,
+        and on gaps. Not inside ``jax.jit``.
 
     Notes
     -----
@@ -260,6 +284,8 @@ def svd_merge(one: SVDState, two: SVDState, config: SVDConfig, /) -> SVDState:
         raise ValueError(
             f"svd_merge: expected states of {one.mean.shape[0]} features, got {two.mean.shape[0]}"
         )
+    if not space.traced:
+        raise_unless_neighbours(one, two, allow_gaps)
     if space.name == "numpy":
         with np.errstate(all="ignore"):
             return host.merge(space, config, one, two)
@@ -271,7 +297,13 @@ def svd_merge(one: SVDState, two: SVDState, config: SVDConfig, /) -> SVDState:
 
 
 def svd_downdate(
-    state: SVDState, block: Any, config: SVDConfig, /, *, weights: Any = None
+    state: SVDState,
+    block: Any,
+    config: SVDConfig,
+    /,
+    *,
+    weights: Any = None,
+    inner_product: InnerProduct | None = None,
 ) -> SVDState:
     """Take samples out that were added before.
 
@@ -286,6 +318,8 @@ def svd_downdate(
         The one that the state was made with, without forgetting.
     weights : array (b,), optional
         Their weights.
+    inner_product : array or callable, optional
+        As in `svd_update`.
 
     Returns
     -------
@@ -329,10 +363,18 @@ def svd_downdate(
     if block.shape[config.axis] == 0:
         return state
     with np.errstate(all="ignore"):
-        return removed(space, config, state, block, weights)
+        block, rounding = weighted("svd_downdate", space, config, block, weights, inner_product)
+        return removed(space, config, state, block, weights, rounding)
 
 
-def svd_result(state: SVDState, config: SVDConfig, /, *, rank: int | None = None) -> SVDResult:
+def svd_result(
+    state: SVDState,
+    config: SVDConfig,
+    /,
+    *,
+    rank: int | None = None,
+    inner_product: InnerProduct | None = None,
+) -> SVDResult:
     """Singular values and vectors of all data so far, with bounds that hold for every input.
 
     Parameters
@@ -343,6 +385,9 @@ def svd_result(state: SVDState, config: SVDConfig, /, *, rank: int | None = None
         The one that the state was made with.
     rank : int, optional
         Columns of the result; default ``config.rank``, and with a tolerance as many as it takes.
+    inner_product : array or callable, optional
+        The one of the updates. The basis is then orthonormal in it, and the certificate is about
+        its norms; coordinates of x are ``basis^H L L^H x``.
 
     Returns
     -------
@@ -391,7 +436,13 @@ def svd_result(state: SVDState, config: SVDConfig, /, *, rank: int | None = None
     if rank is not None:
         checks.count("svd_result", "rank", rank)
     with np.errstate(all="ignore"):
-        return _result(space, config, state, rank)
+        found = _result(space, config, state, rank)
+        if inner_product is None:
+            return found
+        basis, mean = taken_back(
+            "svd_result", space, config, found.basis, found.mean, inner_product
+        )
+        return found._replace(basis=basis, mean=mean)
 
 
 def _result(space: Space, config: SVDConfig, state: SVDState, rank: int | None) -> SVDResult:
@@ -399,9 +450,11 @@ def _result(space: Space, config: SVDConfig, state: SVDState, rank: int | None) 
     width = config.wanted if rank is None else min(rank, config.features)
     if config.tolerance is not None and rank is None:
         width = min(state.factor.shape[1], config.max_rank or config.features)
-    basis, sigma, kept, state = decomposed(space, config, state, width, fixed=rank is not None)
+    basis, sigma, kept, state, relative = decomposed(
+        space, config, state, width, fixed=rank is not None
+    )
     exact = (state.flags & int(Flag.NOT_EXACT)) == 0
-    bounds = certify(space, config, state, sigma, kept, exact)
+    bounds = certify(space, config, state, sigma, kept, exact, relative)
     bad = (state.flags & int(Flag.NONFINITE)) != 0
     norm = xp.sqrt(state.energy)
     miss = xp.zeros_like(bad)

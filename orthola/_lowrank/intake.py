@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .._core import checks
-from .._core.linalg import adjoint
 from .._core.space import Space, resolve
 from .incremental import svd_init, svd_update
+from .inner import InnerProduct
+from .intervals import Interval, joined
 from .missing import completed
-from .plan import flush_width, piece_width
-from .rotations import rotation
+from .plan import flush_width
+from .rotations import Rotation, logged
 from .sparse import sparse_updates, worth_it
 from .state import Flag, SVDConfig, SVDState
 from .stream_file import Kept
@@ -28,15 +31,19 @@ _NAME = "IncrementalSVD.partial_fit"
 class Intake:
     """A state that grows, with a buffer before it."""
 
-    def __init__(self, options: dict[str, Any], extras: dict[str, Any]) -> None:
+    def __init__(
+        self, options: dict[str, Any], extras: dict[str, Any], inner: InnerProduct | None = None
+    ) -> None:
         self.options = options  # of the config, all but `features`
         self.extras = extras  # of the shell: window, buffer, missing, log_rotations
+        self.inner = inner  # what `inner_product` is
         self.shards = frozenset({secrets.token_hex(8)})
-        self.rotations: list[tuple[Any, int]] = []
-        self.pending: list[tuple[Any, Any]] = []
+        self.rotations: list[Rotation] = []
+        self.intervals: list[Interval] = []  # of the samples, where they have numbers
         self._forget()
 
     def _forget(self) -> None:
+        self.pending: list[tuple[Any, Any]] = []
         self.config: SVDConfig | None = None
         self.space: Space | None = None
         self.state: SVDState | None = None
@@ -47,11 +54,27 @@ class Intake:
         """What a file holds."""
         options = {f: getattr(kept.config, f) for f in SVDConfig.__dataclass_fields__}
         del options["features"]
-        new = cls(options, kept.extras)
+        new = cls(options, kept.extras, kept.inner)
         new.config, new.state, new.window = kept.config, kept.state, kept.window
         new.shards, new.rotations = kept.shards, kept.rotations
+        new.intervals = list(kept.intervals)
         new.space, _ = resolve("IncrementalSVD.load", kept.state.sketch)
         return new
+
+    def number(self, samples: int) -> None:
+        """Samples that were added go on from the last one."""
+        if self.intervals:
+            start, stop = self.intervals[-1]
+            self.intervals[-1] = (start, stop + samples)
+
+    def together(self, other: Intake, allow_gaps: bool) -> list[Interval]:
+        """The numbers of both; none where one of them has none."""
+        mine, theirs = self.intervals, other.intervals
+        if self.config is None and not mine:
+            return list(theirs)
+        if not mine or not theirs:
+            return []
+        return joined("IncrementalSVD.merge", "sample", mine, theirs, allow_gaps) or list(mine)
 
     def known(self) -> tuple[SVDConfig, Space, SVDState]:
         """What there is after the first block, with nothing waiting."""
@@ -75,11 +98,15 @@ class Intake:
     def width(self, features: int) -> int:
         """Samples from which on the buffer is taken in."""
         config = self.config or SVDConfig(features=features, **self.options)
-        if self.extras["window"] is not None or config.forget != 1.0:
-            return 1  # blocks are units there
+        if self._by_units(config):
+            return 1
         if self.extras["buffer"] != "auto":
             return int(self.extras["buffer"])
         return flush_width(config, self.space)
+
+    def _by_units(self, config: SVDConfig) -> bool:
+        """Whether it matters what came together."""
+        return self.extras["window"] is not None or config.forget != 1.0
 
     def add(self, block: Any, weights: Any) -> None:
         """Samples, dense."""
@@ -97,31 +124,59 @@ class Intake:
 
     def add_sparse(self, block: Any, weights: Any) -> None:
         """By products with the sparse matrix where that is less work, else by dense slices."""
-        if self.extras["window"] is not None or self.options.get("forget", 1.0) != 1.0:
-            self.add(block.toarray(), weights)  # a block is a unit there
-            return
-        axis, kind = self.options["axis"], np.dtype(block.dtype)
-        plain = weights is None and not (self.extras["window"] or self.extras["log_rotations"])
-        if plain and self.config is None and kind.kind in "fc":
-            shape = (0, block.shape[1]) if axis == 0 else (block.shape[0], 0)
-            self.add(np.zeros(shape, kind), None)
-        if plain and self.config is not None and block.shape[1 - axis] == self.config.features:
-            config, space, state = self.known()
-            if worth_it(space, config, block):
-                for new in sparse_updates(space, config, state, block):
-                    self.state = new
-                return
+        fresh = self.config is None
+        try:
+            self._add_sparse(block, weights)
+        except (TypeError, ValueError):
+            if fresh:
+                self._forget()
+            raise
+
+    def _add_sparse(self, block: Any, weights: Any) -> None:
+        axis = self.options["axis"]
+        block = block.tocsr() if axis == 0 else block.tocsc()
+        length, n = int(block.shape[1 - axis]), int(block.shape[axis])
+        # An empty block tells whether the others fit, before any of them is taken in.
+        self.add(np.zeros((0, length) if axis == 0 else (length, 0), block.dtype), None)
+        config, space, _ = self.known()
+        if weights is not None:
+            weights = self._checked_weights(weights, n)
+        if self.extras["missing"] == "raise" and config.check_finite:
+            _raise_unless_finite(np, block.data)
+        plain = weights is None and self.inner is None and not self.extras["log_rotations"]
+        if plain and worth_it(space, config, block):
+            self._grow(n, lambda state: _last(sparse_updates(space, config, state, block)))
+        elif self._by_units(config):
+            self._grow(n, lambda state: self._taken(state, self._parts(block, weights)))
+        else:
+            for part, w in self._parts(block, weights):
+                self.add(part, w)
+
+    def _parts(self, block: Any, weights: Any) -> Iterator[tuple[Any, Any]]:
+        """Dense slices of a sparse block, with their weights."""
+        assert self.config is not None
         start = 0
-        for part in slices(block, axis, self.width(block.shape[1 - axis])):
-            n = part.shape[axis]
-            self.add(part, None if weights is None else weights[start : start + n])
-            start += n
+        for part in slices(block, self.config.axis, flush_width(self.config, self.space)):
+            stop = start + part.shape[self.config.axis]
+            yield part, None if weights is None else weights[start:stop]
+            start = stop
+
+    def _taken(self, state: SVDState, parts: Iterator[tuple[Any, Any]]) -> SVDState:
+        """After parts of one block: all that was there before is forgotten once."""
+        assert self.config is not None
+        config, position = self.config, state.position
+        for part, weights in parts:
+            part, weights = self._prepared(part, weights)
+            state = self._updated(config, state, part, weights)
+            config = replace(config, forget=1.0)
+        return state._replace(position=position + 1)
 
     def flush(self) -> None:
         """Take in what waits."""
-        if not self.pending or self.config is None or self.state is None or self.space is None:
+        if not self.pending or self.config is None or self.space is None:
             return
-        xp, pending, axis = self.space.xp, self.pending, self.config.axis
+        config, xp, pending = self.config, self.space.xp, self.pending
+        axis = config.axis
         blocks, weights = [b for b, _ in pending], None
         if any(w is not None for _, w in pending):
             real, device = self.space.real_dtype, self.space.device
@@ -131,34 +186,31 @@ class Intake:
             ]
             weights = xp.concat(parts)
         block = blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=axis)
-        if self.extras["log_rotations"]:
-            self._log(self.config, self.space, self.state, block, weights)
-        elif self.window is None:
-            self.state = svd_update(self.state, block, self.config, weights=weights)
-        else:
-            empty = self.state._replace(columns=self.state.columns * 0)
-            one = svd_update(empty, block, self.config, weights=weights)
-            self.window = pushed(self.config, self.window, one, self.extras["window"])
-            self.state = self.state._replace(columns=self.state.columns + block.shape[axis])
+        if block.shape[axis]:
+            self._grow(
+                block.shape[axis], lambda state: self._updated(config, state, block, weights)
+            )
         self.pending = []
 
-    def _log(
-        self, config: SVDConfig, space: Space, state: SVDState, block: Any, weights: Any
-    ) -> None:
-        """One truncation after the other, each with its rotation."""
-        if config.layout(space) != "basis":
-            raise ValueError("IncrementalSVD: expected a low-rank engine with log_rotations=True")
-        n = int(block.shape[config.axis])
-        step = piece_width(config, state.factor.shape)
-        for start in range(0, n, step):
-            stop = min(start + step, n)
-            piece = block[start:stop, :] if config.axis == 0 else block[:, start:stop]
-            w = None if weights is None else weights[start:stop]
-            new = svd_update(state, piece, config, weights=w)
-            columns = adjoint(space.xp, piece) if config.axis == 0 else piece
-            columns = columns if w is None else columns * space.xp.sqrt(w)
-            self.rotations.append((rotation(space, state, columns, new), stop - start))
-            self.state = state = new
+    def _grow(self, samples: int, grown: Callable[[SVDState], SVDState]) -> None:
+        """The state with one block more; in a window every block has a state of its own."""
+        assert self.config is not None
+        assert self.state is not None
+        if self.window is None:
+            self.state = grown(self.state)
+            return
+        one = grown(self.state._replace(columns=self.state.columns * 0))
+        self.window = pushed(self.config, self.window, one, self.extras["window"])
+        self.state = self.state._replace(columns=self.state.columns + samples)
+
+    def _updated(self, config: SVDConfig, state: SVDState, block: Any, weights: Any) -> SVDState:
+        assert self.space is not None
+        if not self.extras["log_rotations"]:
+            return svd_update(state, block, config, weights=weights, inner_product=self.inner)
+        for new, rotation in logged(self.space, config, state, block, weights):
+            state = new
+            self.rotations.append(rotation)
+        return state
 
     def _prepared(self, block: Any, weights: Any) -> tuple[Any, Any]:
         """A private copy of a block that fits the stream; the first one says what fits."""
@@ -182,17 +234,24 @@ class Intake:
             if gaps and self.state is not None:
                 flags = self.state.flags | int(Flag.UNCERTIFIED)
                 self.state = self.state._replace(flags=flags)
-        elif config.check_finite and not _is_finite(xp, block):
-            raise ValueError(f"{_NAME}: expected finite values, got NaN or infinity")
+        elif config.check_finite:
+            _raise_unless_finite(xp, block)
         if weights is not None:
-            _, (weights,) = resolve(_NAME, weights)
-            weights = xp.astype(weights, space.real_dtype, copy=True)
-            if tuple(weights.shape) != (block.shape[axis],) or bool(xp.any(weights < 0)):
-                raise ValueError(
-                    f"{_NAME}: expected weights >= 0 of shape ({block.shape[axis]},), got "
-                    f"{checks.describe(weights)}"
-                )
+            weights = self._checked_weights(weights, int(block.shape[axis]))
         return block, weights
+
+    def _checked_weights(self, weights: Any, samples: int) -> Any:
+        """A private copy."""
+        assert self.space is not None
+        xp = self.space.xp
+        _, (weights,) = resolve(_NAME, weights)
+        weights = xp.astype(weights, self.space.real_dtype, copy=True)
+        if tuple(weights.shape) != (samples,) or not bool(xp.all(weights >= 0)):
+            raise ValueError(
+                f"{_NAME}: expected weights >= 0 of shape ({samples},), got "
+                f"{checks.describe(weights)}"
+            )
+        return weights
 
     def _begin(self, given: Space, block: Any) -> None:
         features = block.shape[1 - self.options["axis"]] if block.ndim == 2 else 0
@@ -218,6 +277,13 @@ def _raise_unless_fitting(given: Space, space: Space, config: SVDConfig, block: 
         raise ValueError(f"{_NAME}: expected {space.dtype_name}, as before, got {given.dtype_name}")
 
 
-def _is_finite(xp: Any, x: Any) -> bool:
+def _raise_unless_finite(xp: Any, x: Any) -> None:
     # One sum says it, unless it overflows.
-    return bool(xp.isfinite(xp.sum(x))) or bool(xp.all(xp.isfinite(x)))
+    if not bool(xp.isfinite(xp.sum(x))) and not bool(xp.all(xp.isfinite(x))):
+        raise ValueError(f"{_NAME}: expected finite values, got NaN or infinity")
+
+
+def _last(states: Iterator[SVDState]) -> SVDState:
+    for state in states:
+        last = state
+    return last

@@ -15,7 +15,7 @@ from .._core.linalg import adjoint, sums_of_squares
 from .._core.random import normals
 from .._core.space import Space
 from .appending import Part
-from .plan import leaf_width, narrowed
+from .plan import leaf_width, narrowed, power_steps
 from .state import SVDConfig, SVDState, accumulators
 
 __all__ = ["compressed", "directions"]
@@ -24,8 +24,12 @@ _SMALL = 1e-6  # relative loss below which a difference of two sums has no digit
 
 
 def directions(space: Space, config: SVDConfig, position: Any, n: int) -> Any:
-    """(n, l) Gaussian numbers that depend on the seed and the number of the block alone."""
-    rng = np.random.default_rng((config.seed, int(position)))
+    """(n, l) Gaussian numbers that depend on the seed and the number of the block alone.
+
+    In compiled code the number is not known; then on the seed alone, which is no worse: blocks do
+    not depend on the numbers.
+    """
+    rng = np.random.default_rng((config.seed, 0 if space.traced else int(position)))
     host = normals(rng, (n, leaf_width(config)), is_complex=space.is_complex)
     return space.xp.asarray(host.astype(space.dtype_name), dtype=space.dtype, device=space.device)
 
@@ -34,10 +38,10 @@ def compressed(space: Space, config: SVDConfig, state: SVDState, part: Part) -> 
     """The part with few columns instead, if it has many; with a tolerance, as good as it wants."""
     xp, a = space.xp, part.columns
     n = a.shape[1]
-    if not narrowed(config, n) or leaf_width(config) >= min(a.shape):
+    if not narrowed(space, config, n, in_place=space.name == "numpy"):
         return part
     z = a @ directions(space, config, state.position, n)
-    for _ in range(config.power):
+    for _ in range(power_steps(config)):
         z = a @ (adjoint(xp, a) @ xp.linalg.qr(z)[0])
     w = xp.linalg.qr(adjoint(xp, a) @ xp.linalg.qr(z)[0])[0]
     kept = a @ w
@@ -56,7 +60,7 @@ def _loss(space: Space, a: Any, kept: Any, w: Any, energy: Any) -> tuple[Any, An
     """Squared norm of A - K W^H, and how far it may be off."""
     xp, acc = space.xp, accumulators(space)
     loss = energy - xp.astype(sums_of_squares(xp, kept), acc.dtype)
-    if space.eps < 1e-10 and bool(loss > _SMALL * energy):
+    if space.eps < 1e-10 and not space.traced and bool(loss > _SMALL * energy):
         return loss, 2.0 * math.sqrt(a.shape[1]) * space.eps * energy
     total = 0.0 * energy
     for start in range(0, a.shape[1], 256):

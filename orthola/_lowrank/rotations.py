@@ -1,47 +1,107 @@
 """The right factor of a stream, from small rotations that are logged and multiplied when asked.
 
 Each truncation takes K = [U S, A] to K W. With W_t logged, V is never stored: going backward, the
-rows of V that belong to block t are the lower rows of W_t times all later upper parts.
+rows of V that belong to block t are the lower rows of W_t times all later upper parts. Centring
+adds a column c to K that stands for no sample: the centred data are K T with rows of T for every
+sample, (V, 0, -s sqrt(n2 / (n1 n))) for earlier and (0, I, s sqrt(n1 / (n2 n))) for new ones, s the
+root of a sample's weight (derived here, checked numerically: T has orthonormal columns).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint
 from .._core.space import Space
-from .scale import times_power
-from .state import SVDState
+from .centring import forgotten, mean_moved
+from .incremental import svd_update
+from .plan import piece_width
+from .scale import in_units, times_power
+from .state import SVDConfig, SVDState
 
-__all__ = ["right_blocks", "rotation"]
+__all__ = ["Rotation", "logged", "right_blocks", "rotation"]
 
 
-def rotation(space: Space, before: SVDState, columns: Any, after: SVDState) -> Any:
-    """W (r + b, r') of one truncation; `columns` (d, b) in the units of the data.
+class Rotation(NamedTuple):
+    """What one truncation did to the rows of V, for r directions before and r' after."""
 
-    From the left factor, as K^H U' / S': whatever its orthogonality, K W W^H is U' U'^H K.
+    upper: Any  # (r, r') for earlier samples
+    lower: Any  # (b, r') the rows of its own samples
+    shift: Any  # (r',) what the new mean adds to earlier rows, times the root of their weight
+    roots: Any  # (b,) square roots of the weights of its samples
+    fade: float  # what forgetting multiplies the roots of earlier weights by
+
+
+def logged(
+    space: Space, config: SVDConfig, state: SVDState, block: Any, weights: Any
+) -> Iterator[tuple[SVDState, Rotation]]:
+    """One truncation after the other, each with its rotation."""
+    if config.layout(space) != "basis":
+        raise ValueError("IncrementalSVD: expected a low-rank engine with log_rotations=True")
+    xp, n = space.xp, int(block.shape[config.axis])
+    # Centring adds a column, and all of them together are to be one truncation.
+    step = piece_width(config, state.factor.shape) - int(config.center)
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        piece = block[start:stop, :] if config.axis == 0 else block[:, start:stop]
+        w = None if weights is None else weights[start:stop]
+        new = svd_update(state, piece, config, weights=w)
+        columns = adjoint(xp, piece) if config.axis == 0 else piece
+        yield new, rotation(space, config, state, columns, w, new)
+        state, config = new, replace(config, forget=1.0)  # once for the whole block
+
+
+def rotation(
+    space: Space, config: SVDConfig, before: SVDState, columns: Any, weights: Any, after: SVDState
+) -> Rotation:
+    """From the left factor, as K^H U' / S'; `columns` (d, b) in the units of the data.
+
+    Whatever the orthogonality of this W, K W W^H is U' U'^H K.
     """
-    xp = space.xp
+    xp, wide = space.xp, config.wide(space)
     r, new = int(before.rank), int(after.rank)
-    basis, sigma = after.factor[:, :new], after.sigma[:new]
-    old = times_power(
-        space.with_dtype(space.real_name), before.sigma[:r], before.scale - after.scale
+    before = forgotten(space, config, "basis", in_units(space, "basis", before, after.scale))
+    x = xp.astype(times_power(space, columns, -after.scale), wide.dtype, copy=False)
+    w = xp.ones((x.shape[1],), dtype=wide.real_dtype, device=space.device)
+    if weights is not None:
+        w = xp.astype(weights, wide.real_dtype, copy=False)
+    basis = xp.astype(after.factor[:, :new], wide.dtype, copy=False)
+    sigma = xp.astype(after.sigma[:new], wide.real_dtype, copy=False)
+    old = xp.astype(before.factor[:, :r], wide.dtype, copy=False)
+    upper = before.sigma[:r, None] * (adjoint(xp, old) @ basis) / sigma
+    roots, count = xp.sqrt(w), xp.sum(w)
+    shift = xp.zeros((new,), dtype=wide.dtype, device=space.device)
+    if not config.center or not bool(count > 0):
+        lower = roots[:, None] * (adjoint(xp, x) @ basis) / sigma
+    else:
+        mean = (x @ xp.astype(w, wide.dtype)) / count
+        lower = roots[:, None] * (adjoint(xp, x - mean[:, None]) @ basis) / sigma
+        n1, n2 = float(before.count), float(count)
+        moved = mean_moved(space, wide, before, mean, xp.full_like(before.count, n2))
+        row = (adjoint(xp, moved.column) @ basis)[0, :] / sigma
+        if n1 > 0:
+            shift = -((n2 / (n1 * (n1 + n2))) ** 0.5) * row
+            lower = lower + (n1 / (n2 * (n1 + n2))) ** 0.5 * roots[:, None] * row
+    return Rotation(
+        xp.astype(upper, space.dtype, copy=False),
+        xp.astype(lower, space.dtype, copy=False),
+        xp.astype(shift, space.dtype, copy=False),
+        xp.astype(roots, space.real_dtype, copy=False),
+        config.forget**0.5,
     )
-    kept = old[:, None] * (adjoint(xp, before.factor[:, :r]) @ basis)
-    fresh = adjoint(xp, times_power(space, columns, -after.scale)) @ basis
-    return xp.concat([kept, fresh], axis=0) / sigma
 
 
 def right_blocks(
-    space: Space, rotations: Sequence[tuple[Any, int]], rank: int
+    space: Space, rotations: Sequence[Rotation], rank: int
 ) -> Iterator[tuple[int, Any]]:
-    """(block, rows of V for its columns), the last one first; `rotations` holds (W, columns)."""
-    xp, later = space.xp, None
+    """(number of the truncation, rows of V for its samples), the last one first."""
+    xp = space.xp
+    later = xp.eye(rank, dtype=space.dtype, device=space.device)
+    shift = xp.zeros((rank,), dtype=space.dtype, device=space.device)
     for t in range(len(rotations) - 1, -1, -1):
-        w, columns = rotations[t]
-        upper = w.shape[0] - columns
-        if later is None:
-            later = xp.eye(w.shape[1], dtype=w.dtype, device=space.device)[:, :rank]
-        yield t, w[upper:, :] @ later
-        later = w[:upper, :] @ later
+        one = rotations[t]
+        yield t, one.lower @ later + one.roots[:, None] * shift
+        shift = one.fade * (one.shift @ later + shift)
+        later = one.upper @ later

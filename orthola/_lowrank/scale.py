@@ -6,6 +6,7 @@ from typing import Any
 
 from .._core.scaling import power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
+from .refresh import scaled_halves
 from .state import SVDState, accumulators
 
 __all__ = ["common_units", "in_units", "reach", "times_power", "units_for"]
@@ -57,6 +58,8 @@ def in_units(space: Space, layout: str, state: SVDState, scale: Any) -> SVDState
     factor, sigma = state.factor, state.sigma
     if layout == "basis":
         sigma = plain(sigma)
+    elif layout == "refresh":
+        factor = scaled_halves(factor, plain, squared)
     else:
         factor = plain(factor) if layout == "r" else squared(factor)
     return state._replace(
@@ -72,6 +75,8 @@ def in_units(space: Space, layout: str, state: SVDState, scale: Any) -> SVDState
         sketch_trace=squared(state.sketch_trace),
         mean=plain(state.mean),
         scale=scale,
+        inherited=squared(state.inherited),
+        inherited_spectral=squared(state.inherited_spectral),
     )
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from .._core.space import Space
 from .appending import Part
-from .centring import mean_moved, mean_rounding
+from .centring import forgotten, mean_moved, mean_rounding
 from .host import append_part
-from .plan import leaf_width
+from .plan import leaf_width, power_steps
 from .randomized import directions
 from .state import SVDConfig, SVDState
 
@@ -30,19 +30,21 @@ def worth_it(space: Space, config: SVDConfig, block: Any) -> bool:
     leaf = leaf_width(config)
     if space.name != "numpy" or config.layout(space) != "basis" or config.tolerance is not None:
         return False
-    if config.forget != 1.0 or n <= leaf or leaf >= d or block.dtype.kind not in "fc":
+    if n <= leaf or leaf >= d:
         return False
     largest = float(np.abs(block.data).max()) if block.nnz else 1.0
     if not 1.0 / _SAFE < largest < _SAFE:
         return False
     dense = 16.0 * d * config.capacity * n
-    return bool(4.0 * block.nnz * leaf + 8.0 * (d + n) * leaf**2 < dense)
+    passes = 6.0 + 4.0 * power_steps(config)
+    return bool(passes * block.nnz * leaf + 8.0 * (d + n) * leaf**2 < dense)
 
 
 def sparse_updates(
     space: Space, config: SVDConfig, state: SVDState, block: Any
 ) -> Iterator[SVDState]:
-    """States after one leaf of samples after the other."""
+    """States after one leaf of samples after the other; what was there is forgotten once."""
+    state = forgotten(space, config, "basis", state)
     a = block.tocsr() if config.axis == 0 else block.tocsc()
     step = max(leaf_width(config) + 1, config.features // _SAMPLES)
     for start in range(0, block.shape[config.axis], step):
@@ -72,7 +74,7 @@ def _leaf(space: Space, config: SVDConfig, state: SVDState, a: Any) -> SVDState:
         return y if off is None else y - off.conj() @ x
 
     z = times(directions(space, config, state.position, n))
-    for _ in range(config.power):
+    for _ in range(power_steps(config)):
         z = times(adjoint_times(np.linalg.qr(z)[0]))
     w = np.linalg.qr(adjoint_times(np.linalg.qr(z)[0]))[0]
     k = times(w)

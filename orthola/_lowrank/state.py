@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ __all__ = [
     "SVDState",
     "accumulators",
     "empty_state",
-    "extended",
 ]
 
-ENGINES = ("auto", "exact-r", "exact-gram", "brand", "stack", "randomized")
+ENGINES = ("auto", "exact-r", "exact-gram", "exact-refresh", "brand", "stack", "randomized")
+METHODS = ("svd", "frequent-directions")
+LAYOUTS = {"exact-r": "r", "exact-gram": "gram", "exact-refresh": "refresh"}  # others: "basis"
 EXACT_UP_TO = 8  # times the kept directions: below this order a triangle is cheaper than a basis
 _FIRST_CAPACITY = 64  # columns kept at first where a tolerance decides about the rank
 
@@ -33,6 +34,7 @@ class Flag(IntFlag):
     RANK_CAPPED = 4  # max_rank was too small for the tolerance
     NONFINITE = 8
     ILL_CONDITIONED = 16  # a downdate left little
+    FOLDED = 32  # harmless: the refreshed basis did not fit later data, a triangle goes on
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,19 @@ class SVDConfig:
         Most directions kept with `tol`; default: as many as it takes (inside ``jax.jit``: 64).
     axis : {0, 1}, optional
         0: blocks (b, d), rows are appended; 1: blocks (d, b), columns are appended.
-    engine : {"auto", "exact-r", "exact-gram", "brand", "stack", "randomized"}, optional
+    engine : {"auto", "exact-r", "exact-gram", "exact-refresh", "brand", "stack", "randomized"}, \
+optional
         How blocks are taken in. The exact ones keep d x d numbers and discard nothing, the others
-        d x (k + oversample). ``explain(svd_update, ...)`` says what "auto" chose.
+        d x (k + oversample). ``explain(svd_update, ...)`` says what "auto" chose. "exact-gram"
+        squares the data: below the root of the precision, times the largest one, singular values
+        are lost, and the certificate says so. "exact-refresh" adds up squares in the basis of the
+        first samples instead, which keeps small ones, and goes on with a triangle where that basis
+        does not fit later samples.
+    method : {"svd", "frequent-directions"}, optional
+        What is kept. "svd": the leading directions, as they are. "frequent-directions": a sketch B
+        of k + oversample columns that every truncation shrinks, so that M M^H - B B^H is at most
+        the squared error of the best rank j over k + oversample + 1 - j, for every j: a bound known
+        before any data. Its singular values are too small, by as much as it was shrunk.
     oversample : int or "auto", optional
         Directions kept beyond `rank`. "auto": max(8, k/4), at most 64.
     sketch : int or "auto", optional
@@ -98,11 +110,13 @@ class SVDConfig:
     power: int = 0
     seed: int = 0
     check_finite: bool = True
+    method: str = "svd"
 
     def __post_init__(self) -> None:
         name = "SVDConfig"
         checks.count(name, "features", self.features)
         checks.one_of(name, "engine", self.engine, ENGINES)
+        checks.one_of(name, "method", self.method, METHODS)
         checks.one_of(name, "accumulate", self.accumulate, ("auto", "same", "float64"))
         checks.real_in(name, "forget", self.forget, 0.0, 1.0)
         if self.axis not in (0, 1):
@@ -123,6 +137,18 @@ class SVDConfig:
             raise ValueError(f"{name}: expected energy in [0, 1], got {self.energy!r}")
         if self.max_rank is not None and self.tolerance is None:
             raise ValueError(f"{name}: expected max_rank together with tol or energy; use rank")
+        if self.shrinks and (
+            self.tolerance is not None or self.engine in LAYOUTS or self.sketch != "auto"
+        ):
+            raise ValueError(
+                f"{name}: expected method='frequent-directions' with a rank, a low-rank engine and "
+                "no side sketch"
+            )
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether truncations shrink what they keep."""
+        return self.method == "frequent-directions"
 
     @property
     def tolerance(self) -> float | None:
@@ -152,13 +178,18 @@ class SVDConfig:
         """Columns of the side sketch."""
         if self.sketch != "auto":
             return int(self.sketch)
-        return 0 if self.tolerance is not None else max(4, -(-self.capacity // 8))
+        plain = self.tolerance is None and not self.shrinks
+        return max(4, -(-self.capacity // 8)) if plain else 0
 
     def layout(self, space: Space) -> str:
-        """What ``factor`` holds: "r", "gram" or "basis"."""
+        """What ``factor`` holds: "r", "gram", "refresh" or "basis"."""
         if self.engine != "auto":
-            return {"exact-r": "r", "exact-gram": "gram"}.get(self.engine, "basis")
-        if self.features > EXACT_UP_TO * self.capacity:
+            layout = LAYOUTS.get(self.engine, "basis")
+            if layout == "refresh" and space.eps > 1e-10:
+                # Squares of single precision do not overlap in double precision.
+                return "r" if self.wide(space) is space else "gram"
+            return layout
+        if self.shrinks or self.features > EXACT_UP_TO * self.capacity:
             return "basis"
         return "gram" if space.eps > 1e-10 and self.wide(space) is not space else "r"
 
@@ -177,7 +208,8 @@ class SVDState(NamedTuple):
     Accumulators are float64 whatever the dtype of the data, where the device has it.
     """
 
-    factor: Any  # (d, c) orthonormal basis, unused columns 0; exact engines: R^H or M M^H, (d, d)
+    factor: Any  # (d, c) orthonormal basis, unused columns 0; exact engines: R^H or M M^H, (d, d),
+    # or (d, 2 d): R^H and zeros, or an orthonormal Q and H with M M^H = Q H Q^H
     sigma: Any  # (c,) kept singular values, descending, 0 beyond rank; exact engines: ones
     rank: Any  # () integer, columns of factor in use
     discarded: Any  # () sum of all discarded squared singular values
@@ -191,10 +223,13 @@ class SVDState(NamedTuple):
     mean: Any  # (d,) of the samples (of block^H for axis 0)
     count: Any  # () sum of the weights of the samples
     columns: Any  # () integer, samples seen
-    position: Any  # () integer, blocks seen
+    position: Any  # () integer, blocks seen; the number of the next one where they have numbers
     levels: Any  # () integer, truncations on the longest path
     scale: Any  # () integer, the exponent of the units
     flags: Any  # () integer, bits of Flag
+    inherited: Any  # () at least the squared Frobenius norm of what the input itself lacked
+    inherited_spectral: Any  # () at least its squared spectral norm
+    begin: Any  # () integer, 1 + the number of the first block; 0 where they have no numbers
 
 
 def accumulators(space: Space) -> Space:
@@ -208,7 +243,7 @@ def empty_state(space: Space, config: SVDConfig) -> SVDState:
     d, layout = config.features, config.layout(space)
     acc = accumulators(space)
     kind = config.wide(space) if layout == "gram" else space
-    c = config.capacity if layout == "basis" else d
+    c = {"basis": config.capacity, "refresh": 2 * d}.get(layout, d)
     zero = xp.zeros((), dtype=acc.dtype, device=device)
     integer = xp.int64 if space.has_double else xp.int32
     none = xp.zeros((), dtype=integer, device=device)
@@ -217,37 +252,11 @@ def empty_state(space: Space, config: SVDConfig) -> SVDState:
     side = config.side if layout == "basis" and config.capacity < d else 0
     return SVDState(
         factor=xp.zeros((d, c), dtype=kind.dtype, device=device),
-        sigma=fill((c,), dtype=kind.real_dtype, device=device),
+        sigma=fill((min(c, d),), dtype=kind.real_dtype, device=device),
         rank=none, discarded=zero, spectral=zero, energy=zero, allowance=zero, square_loss=zero,
         sketch=xp.zeros((d, side), dtype=space.dtype, device=device),
         sketch_shrink=zero, sketch_trace=zero,
         mean=xp.zeros((d,), dtype=config.wide(space).dtype, device=device),
         count=zero, columns=none, position=none, levels=none, scale=small, flags=small,
+        inherited=zero, inherited_spectral=zero, begin=none,
     )  # fmt: skip
-
-
-def extended(
-    space: Space, config: SVDConfig, state: SVDState, n: int
-) -> tuple[SVDConfig, SVDState]:
-    """Config and state for samples with n entries more, in which all samples so far were zero."""
-    xp, layout = space.xp, config.layout(space)
-    new = replace(config, features=config.features + n)
-    if config.engine == "auto" and new.layout(space) != layout:
-        names = {"basis": "brand", "r": "exact-r", "gram": "exact-gram"}
-        new = replace(new, engine=names[layout])
-    like = empty_state(space, new)
-
-    def padded(x: Any, shape: tuple[int, ...]) -> Any:
-        for axis, length in enumerate(shape):
-            short = length - x.shape[axis]
-            if short > 0:
-                more = list(x.shape)
-                more[axis] = short
-                zero = xp.zeros(tuple(more), dtype=x.dtype, device=space.device)
-                x = xp.concat([x, zero], axis=axis)
-        return x
-
-    fields = {f: padded(getattr(state, f), getattr(like, f).shape) for f in SVDState._fields}
-    if layout != "basis":
-        fields["sigma"] = like.sigma
-    return new, SVDState(**fields)

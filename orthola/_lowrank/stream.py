@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._core import checks
+from .._core.linalg import adjoint
 from .._core.space import resolve
 from .certificate import SVDCertificate
+from .extending import extended
 from .incremental import SVDResult, svd_downdate, svd_merge, svd_result
+from .inner import InnerProduct, forward, same_inner_product, weighted
 from .intake import Intake
 from .rotations import right_blocks
-from .state import SVDConfig, SVDState, extended
+from .state import Flag, SVDConfig, SVDState
 from .stream_file import Kept, read, write
 from .stream_input import blocks_of, is_sliced, is_sparse, total_of
 
@@ -46,10 +49,17 @@ class IncrementalSVD:
         present basis predicts. Results then describe the completed data: ``UNCERTIFIED``.
     log_rotations : bool, optional
         Keep what `right_blocks` needs: n q + N q^2 numbers for n samples in N blocks. For low-rank
-        engines, without centring and forgetting, and without a side sketch.
+        engines without a window. There is no side sketch then unless `sketch` asks for one: once
+        it has mixed discarded directions in again, V is not known any more.
+    inner_product : array (d, d) or (d,), or callable, optional
+        L of an inner product x^H L L^H y, as in `svd_update`; not with `missing` and
+        `log_rotations`.
+    start : int, optional
+        Number of the first sample in the whole data set, for shards that are merged later: `merge`
+        then refuses samples that come twice, after a retry for example, and gaps.
     **options
         Further fields of `SVDConfig`: max_rank, engine, oversample, sketch, forget, accumulate,
-        power, seed, check_finite.
+        power, seed, check_finite, method.
 
     Attributes
     ----------
@@ -95,6 +105,8 @@ class IncrementalSVD:
         buffer: int | str = "auto",
         missing: str = "raise",
         log_rotations: bool = False,
+        inner_product: InnerProduct | None = None,
+        start: int | None = None,
         **options: Any,
     ) -> None:
         name = "IncrementalSVD"
@@ -104,7 +116,7 @@ class IncrementalSVD:
         if buffer != "auto":
             checks.count(name, "buffer", buffer)
         if log_rotations:
-            options = _for_rotations(center, window, options)
+            options = _for_rotations(window, options)
         settings: dict[str, Any] = {
             "rank": rank, "tol": tol, "energy": energy, "axis": axis, "center": center, **options
         }  # fmt: skip
@@ -112,7 +124,15 @@ class IncrementalSVD:
         extras = {
             "window": window, "buffer": buffer, "missing": missing, "log_rotations": log_rotations
         }  # fmt: skip
-        self._in = Intake(settings, extras)
+        if inner_product is not None and (log_rotations or missing != "raise"):
+            raise ValueError(
+                f"{name}: expected inner_product without missing and log_rotations, got "
+                f"missing={missing!r}, log_rotations={log_rotations!r}"
+            )
+        self._in = Intake(settings, extras, inner_product)
+        if start is not None:
+            first = checks.count(name, "start", start, least=0)
+            self._in.intervals = [(first, first)]
 
     @property
     def config(self) -> SVDConfig | None:
@@ -141,7 +161,8 @@ class IncrementalSVD:
         Parameters
         ----------
         block : array or scipy.sparse matrix (b, d) for axis 0, (d, b) for axis 1
-            Any number of samples. Sparse ones are made dense in slices, never as a whole.
+            Any number of samples. Sparse ones are made dense in slices, never as a whole; for
+            forgetting and windows they are still one block.
         weights : array (b,), optional
             Weights >= 0 of the samples.
 
@@ -159,6 +180,7 @@ class IncrementalSVD:
             self._in.add_sparse(block, weights)
         else:
             self._in.add(block, weights)
+        self._in.number(block.shape[self._in.options["axis"]])
         return self
 
     def fit_blocks(
@@ -178,7 +200,8 @@ class IncrementalSVD:
             Anything with ``shape``, ``dtype`` and slicing (NumPy, ``numpy.memmap``, zarr, h5py) is
             cut along its chunks, and the next block is read ahead; iterables are taken once.
         batch : int, optional
-            Samples per block; default: what costs least.
+            Samples per block. Default: what costs least; where blocks are units, with a window or
+            forgetting, the chunks of the source, or single samples.
         progress : callable, optional
             Called with (samples done, samples in all or None, certificate) after each block. What
             it raises ends the run; the stream stays valid.
@@ -200,13 +223,27 @@ class IncrementalSVD:
                 progress(self.samples_seen, total, self.certificate)
         return self
 
-    def merge(self, other: IncrementalSVD, /) -> IncrementalSVD:
+    def merge(self, other: IncrementalSVD, /, *, allow_gaps: bool = False) -> IncrementalSVD:
         """Add all samples that another stream has seen; the other one is not changed.
+
+        Parameters
+        ----------
+        other : IncrementalSVD
+            With the same options.
+        allow_gaps : bool, optional
+            Streams with numbers (``start=``) need not be neighbours: shards in any order.
+
+        Returns
+        -------
+        IncrementalSVD
+            This stream, changed.
 
         Raises
         ------
         ValueError
-            If options or sizes differ, if there is a window, or if samples would count twice.
+            If options or sizes differ, if there is a window or a log of rotations, or if samples
+            would count twice: another copy of a stream that is in here, or, for streams with
+            numbers, any sample that both have. Also if such streams are no neighbours.
         """
         mine, theirs = self._in, other._in
         if mine.shards & theirs.shards:
@@ -216,9 +253,14 @@ class IncrementalSVD:
             )
         if mine.extras["window"] is not None or theirs.extras["window"] is not None:
             raise ValueError("IncrementalSVD.merge: expected streams without a window")
+        if mine.extras["log_rotations"] or theirs.extras["log_rotations"]:
+            raise ValueError("IncrementalSVD.merge: expected streams without log_rotations")
         if theirs.config is None:
             return self
+        if not same_inner_product(mine.inner, theirs.inner):
+            raise ValueError("IncrementalSVD.merge: expected a stream with the same inner_product")
         config, space, state = theirs.known()
+        intervals = mine.together(theirs, allow_gaps)
         if mine.config is None:
             mine.config, mine.space, mine.state = config, space, state
         elif mine.config != config:
@@ -228,6 +270,7 @@ class IncrementalSVD:
         else:
             mine.state = svd_merge(mine.known()[2], state, config)
         mine.shards |= theirs.shards
+        mine.intervals = intervals
         return self
 
     def downdate(self, block: Any, /, weights: Any = None) -> IncrementalSVD:
@@ -235,14 +278,18 @@ class IncrementalSVD:
         if self._in.extras["window"] is not None:
             raise ValueError("IncrementalSVD.downdate: expected a stream without a window")
         config, _, state = self._in.known()
-        self._in.state = svd_downdate(state, block, config, weights=weights)
+        self._in.state = svd_downdate(
+            state, block, config, weights=weights, inner_product=self._in.inner
+        )
         return self
 
     def extend_features(self, n: int, /) -> IncrementalSVD:
         """Let samples have `n` entries more from now on; those of older samples were zero."""
         n = checks.count("IncrementalSVD.extend_features", "n", n, least=0)
-        if self._in.extras["window"] is not None:
-            raise ValueError("IncrementalSVD.extend_features: expected a stream without a window")
+        if self._in.extras["window"] is not None or self._in.inner is not None:
+            raise ValueError(
+                "IncrementalSVD.extend_features: expected a stream without window and inner_product"
+            )
         config, space, state = self._in.known()
         self._in.config, self._in.state = extended(space, config, state, n)
         return self
@@ -252,7 +299,7 @@ class IncrementalSVD:
         config, _, _ = self._in.known()
         state = self._in.whole()
         assert state is not None
-        return svd_result(state, config, rank=rank)
+        return svd_result(state, config, rank=rank, inner_product=self._in.inner)
 
     def right_blocks(self) -> Iterator[tuple[int, Any]]:
         """The other factor, block by block, from logged rotations; the last block first.
@@ -263,22 +310,42 @@ class IncrementalSVD:
             Number of the block, as taken in.
         array (b, r)
             Rows of V for its samples: data ~ basis diag(singular values) V^H, with the basis and
-            the singular values of ``state``, and an error of exactly ``state.discarded``.
+            the singular values of ``state``, and an error of exactly ``state.discarded``. Data
+            are centred about the mean of all and multiplied by the roots of their weights, with
+            forgetting those that they have by now.
+
+        Raises
+        ------
+        ValueError
+            Without ``log_rotations=True``, and where V is not known any more: after a downdate,
+            or once a side sketch has mixed discarded directions in again (status NOT_EXACT).
         """
         _, space, state = self._in.known()
         if not self._in.extras["log_rotations"]:
             raise ValueError("IncrementalSVD.right_blocks: expected log_rotations=True")
+        if int(state.flags) & int(Flag.NOT_EXACT):
+            raise ValueError(
+                "IncrementalSVD.right_blocks: expected a stream whose every step was a rotation, "
+                "got one after a downdate, or whose side sketch mixed discarded directions in "
+                "again; use sketch=0, or a second pass over the data (transform)"
+            )
         return right_blocks(space, self._in.rotations, int(state.rank))
 
     def transform(self, x: Any, /) -> Any:
         """Coordinates of samples in the basis of `result`: (m, k) for axis 0, (k, m) for axis 1."""
-        found = self.result()
-        _, (x,) = resolve("IncrementalSVD.transform", x)
-        if self._in.options["axis"] == 0:
-            x = x - found.mean if self._in.options["center"] else x
-            return x @ found.basis
-        x = x - found.mean[:, None] if self._in.options["center"] else x
-        return found.components @ x
+        found, name = self.result(), "IncrementalSVD.transform"
+        config, space, _ = self._in.known()
+        given, (x,) = resolve(name, x)
+        x = space.xp.astype(x, space.dtype, copy=False) if given.is_half else x
+        basis = found.basis
+        if config.center:
+            x = x - (found.mean if config.axis == 0 else found.mean[:, None])
+        if self._in.inner is not None:
+            x = space.xp.astype(x, space.dtype, copy=False)
+            x, _ = weighted(name, space, config, x, None, self._in.inner)
+            basis = forward(name, space, basis, self._in.inner)
+        y = x @ basis if config.axis == 0 else adjoint(space.xp, basis) @ x
+        return space.xp.astype(y, given.dtype) if given.is_half else y
 
     def save(self, path: str | os.PathLike[str], /) -> None:
         """Write the stream to one file, atomically; what waits in the buffer is taken in first."""
@@ -286,13 +353,19 @@ class IncrementalSVD:
         config, space, state = mine.known()
         kept = Kept(
             config, space.name, space.dtype_name, state, mine.window, mine.shards, mine.extras,
-            mine.rotations,
+            mine.rotations, mine.inner, mine.intervals,
         )  # fmt: skip
         write(path, kept)
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], /, *, xp: Any = None, device: Any = None
+        cls,
+        path: str | os.PathLike[str],
+        /,
+        *,
+        xp: Any = None,
+        device: Any = None,
+        inner_product: InnerProduct | None = None,
     ) -> IncrementalSVD:
         """Read a stream that `save` wrote; it goes on to the last bit as if never interrupted.
 
@@ -304,6 +377,8 @@ class IncrementalSVD:
             Array library to go on with; default: the one that the stream was saved from.
         device : optional
             Where the arrays are to be, as the library spells it.
+        inner_product : callable, optional
+            The one of the stream, where it is a function; arrays are in the file.
 
         Returns
         -------
@@ -315,17 +390,20 @@ class IncrementalSVD:
             If there is no such file, or it is damaged, of another kind, or from a newer version.
         """
         stream = cls()
-        stream._in = Intake.of(read(path, xp, device))
+        stream._in = Intake.of(read(path, xp, device, inner_product))
         return stream
 
 
-def _for_rotations(center: bool, window: int | None, options: dict[str, Any]) -> dict[str, Any]:
+def _for_rotations(window: int | None, options: dict[str, Any]) -> dict[str, Any]:
     """Options with which every step is one rotation of what was there."""
     engine, sketch = options.get("engine", "auto"), options.get("sketch", "auto")
-    fixed = center or window is not None or options.get("forget", 1.0) != 1.0
-    if fixed or engine not in ("auto", "brand", "stack") or sketch not in ("auto", 0):
+    plain = options.get("method", "svd") == "svd"
+    if not plain or window is not None or engine not in ("auto", "brand", "stack"):
         raise ValueError(
-            "IncrementalSVD: expected log_rotations with a low-rank engine and without center, "
-            "forget, window and sketch"
+            "IncrementalSVD: expected log_rotations with a low-rank engine (brand, stack or auto), "
+            f"method='svd' and no window, got engine={engine!r}, window={window!r}"
         )
-    return options | {"sketch": 0, "engine": "brand" if engine == "auto" else engine}
+    return options | {
+        "sketch": 0 if sketch == "auto" else sketch,
+        "engine": "brand" if engine == "auto" else engine,
+    }

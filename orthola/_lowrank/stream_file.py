@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._core import storage
 from .._core.random import destination
+from .intervals import Interval
+from .rotations import Rotation
 from .state import SVDConfig, SVDState
 from .window import Window
 
 __all__ = ["Kept", "read", "write"]
 
-_KIND, _VERSION = "svd stream", 1
+_KIND, _VERSION = "svd stream", 2  # 1: rotations were single matrices, nothing was centred
+_PARTS = ("upper", "lower", "shift", "roots")
 
 
 class Kept(NamedTuple):
@@ -26,7 +32,9 @@ class Kept(NamedTuple):
     window: Window | None
     shards: frozenset[str]  # streams whose samples are in here
     extras: dict[str, Any]  # settings of the shell
-    rotations: list[tuple[Any, int]]
+    rotations: list[Rotation]
+    inner: Any = None  # L, its diagonal, or a function
+    intervals: Sequence[Interval] = ()  # of the samples, where they have numbers
 
 
 def write(path: str | os.PathLike[str], kept: Kept) -> None:
@@ -39,21 +47,26 @@ def write(path: str | os.PathLike[str], kept: Kept) -> None:
                 arrays |= _named(f"{part}.{i}", state)
         if window.running is not None:
             arrays |= _named("running", window.running)
-    for i, (w, _) in enumerate(kept.rotations):
-        arrays[f"rotation.{i}"] = storage.on_host(w)
+    for i, rotation in enumerate(kept.rotations):
+        for part in _PARTS:
+            arrays[f"rotation.{i}.{part}"] = storage.on_host(getattr(rotation, part))
+    if kept.inner is not None and not callable(kept.inner):
+        arrays["inner_product"] = storage.on_host(kept.inner)
     header = {
-        "rotations": [n for _, n in kept.rotations],
+        "needs_function": callable(kept.inner),
+        "rotations": [rotation.fade for rotation in kept.rotations],
         "config": asdict(kept.config),
         "library": kept.library,
         "dtype": kept.dtype,
         "window": None if window is None else [len(window.older), len(window.newer)],
         "shards": sorted(kept.shards),
+        "intervals": kept.intervals,
         "extras": kept.extras,
     }
     storage.save(path, _KIND, _VERSION, arrays, header)
 
 
-def read(path: str | os.PathLike[str], xp: Any, device: Any) -> Kept:
+def read(path: str | os.PathLike[str], xp: Any, device: Any, inner: Any = None) -> Kept:
     """What `write` wrote, as arrays of `xp`, by default of the library that it came from."""
     stored, name = storage.load(path, _KIND, version=_VERSION), "IncrementalSVD.load"
     head = stored.header
@@ -61,16 +74,29 @@ def read(path: str | os.PathLike[str], xp: Any, device: Any) -> Kept:
 
     def state(prefix: str) -> SVDState:
         fields = {}
+        # Fields that came later than the file are sums of nothing yet.
         for field in SVDState._fields:
-            host = stored.arrays[f"{prefix}.{field}"]
+            host = stored.arrays.get(f"{prefix}.{field}", np.zeros(()))
             kind = getattr(place.xp, host.dtype.name)
             fields[field] = place.xp.asarray(host.copy(order="K"), dtype=kind, device=device)
         return SVDState(**fields)
 
     rotations = []
-    for i, n in enumerate(head["rotations"]):
-        host = stored.arrays[f"rotation.{i}"]
-        rotations.append((place.xp.asarray(host, dtype=place.dtype, device=device), n))
+    for i, note in enumerate(head["rotations"]):
+        host = _rotation(stored, i, note)
+        parts = {
+            part: place.xp.asarray(x, dtype=getattr(place.xp, x.dtype.name), device=device)
+            for part, x in zip(_PARTS, host, strict=True)
+        }
+        rotations.append(Rotation(**parts, fade=1.0 if stored.version == 1 else note))
+    if inner is None and head.get("needs_function", False):
+        raise ValueError(
+            f"{name}: expected inner_product, the function that this stream was made with, got none"
+        )
+    if inner is None and "inner_product" in stored.arrays:
+        root = stored.arrays["inner_product"]
+        kind = getattr(place.xp, root.dtype.name)
+        inner = place.xp.asarray(root, dtype=kind, device=device)
     window = None
     if head["window"] is not None:
         older, newer = head["window"]
@@ -82,8 +108,17 @@ def read(path: str | os.PathLike[str], xp: Any, device: Any) -> Kept:
     return Kept(
         SVDConfig(**head["config"]), head["library"] if xp is None else place.xp.__name__,
         head["dtype"], state("state"), window, frozenset(head["shards"]), head["extras"],
-        rotations,
+        rotations, inner, [(start, stop) for start, stop in head.get("intervals", ())],
     )  # fmt: skip
+
+
+def _rotation(stored: storage.Stored, i: int, note: Any) -> tuple[Any, ...]:
+    """The arrays of one rotation; in version 1 one matrix and, noted, the samples of its block."""
+    if stored.version > 1:
+        return tuple(stored.arrays[f"rotation.{i}.{part}"] for part in _PARTS)
+    w = stored.arrays[f"rotation.{i}"]
+    first = w.shape[0] - int(note)
+    return w[:first], w[first:], np.zeros(w.shape[1], w.dtype), np.ones(int(note), w.real.dtype)
 
 
 def _named(prefix: str, state: SVDState) -> dict[str, Any]:

@@ -14,24 +14,45 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._core.linalg import adjoint, sums_of_squares
 from .._core.space import Space
 
-__all__ = ["Decomposed", "decomposed", "overlap", "rounding", "union_of"]
+__all__ = [
+    "Decomposed",
+    "decomposed",
+    "gram_of_union",
+    "overlaps",
+    "rounding",
+    "union_of",
+    "union_values",
+]
 
 
 class Decomposed(NamedTuple):
-    """Squares of all directions, descending, and a way to the factor of the leading ones."""
+    """Squares of all directions, descending, and a way to the factors of the leading ones."""
 
-    squares: Any  # (..., c)
-    left: Any  # (..., d, b) or (..., d, d): K = left @ right where `right` is there
-    right: Any | None  # (..., b, c)
+    squares: Any  # (n, c)
+    parts: tuple[Any, ...]  # stacks (n, d, .) or lists: K = [parts] right, where that is there
+    right: Any | None  # (n, ., c)
 
-    def factor(self, kept: int) -> Any:
-        """K of the leading directions."""
+    def factors(self, space: Space, rows: Any, kept: int) -> list[Any]:
+        """K of the leading directions of some items, in memory of their own."""
+        xp = space.xp
         if self.right is None:
-            return self.left[..., :kept]
-        return self.left @ self.right[..., :kept]
+            (whole,) = self.parts
+            return [xp.asarray(whole[n, :, :kept], copy=True) for n in rows]
+        found = []
+        for n in rows:
+            right, start, k = self.right[n, :, :kept], 0, None
+            for part in self.parts:
+                one = part[n] if isinstance(part, list) else part[n, ...]
+                stop = start + one.shape[-1]
+                more = one @ right[start:stop, :]
+                k, start = more if k is None else k + more, stop
+            found.append(k)
+        return found
 
 
 def rounding(space: Space, d: int, columns: int, exact: bool) -> tuple[float, float]:
@@ -46,39 +67,52 @@ def rounding(space: Space, d: int, columns: int, exact: bool) -> tuple[float, fl
 
 
 def decomposed(space: Space, x: Any, *, exact: bool) -> Decomposed:
-    """The squared singular values and left directions of a stack of blocks (..., d, b)."""
+    """The squared singular values and left directions of a stack of blocks (n, d, b)."""
     xp, (d, b) = space.xp, tuple(x.shape[-2:])
     if b == 1:
-        return Decomposed(sums_of_squares(xp, x)[..., None], x, None)
+        return Decomposed(sums_of_squares(xp, x)[..., None], (x,), None)
     if exact:
         u, s, _ = xp.linalg.svd(x, full_matrices=False)
-        return Decomposed(s * s, u * xp.astype(s, x.dtype)[..., None, :], None)
+        return Decomposed(s * s, (u * xp.astype(s, x.dtype)[..., None, :],), None)
     if b <= d:
-        return _by_gram(space, adjoint(xp, x) @ x, x)
-    w, u = _descending(space, x @ adjoint(xp, x))
-    return Decomposed(w, u * xp.astype(xp.sqrt(w), x.dtype)[..., None, :], None)
+        return Decomposed(*_descending(space, adjoint(xp, x) @ x, (x,)))
+    w, _, u = _descending(space, x @ adjoint(xp, x), ())
+    return Decomposed(w, (u * xp.astype(xp.sqrt(w), x.dtype)[..., None, :],), None)
 
 
-def overlap(space: Space, a: Any, b: Any) -> Any:
-    """K_a^H K_b: all that two summaries have to know of each other."""
-    return adjoint(space.xp, a) @ b
+def overlaps(space: Space, a: list[Any], b: list[Any]) -> Any:
+    """All K_a^H K_b (n, ., .) for factors of one shape each: what pairs have to know."""
+    xp = space.xp
+    if space.name != "numpy":
+        return adjoint(xp, xp.stack(a)) @ xp.stack(b)
+    # Products of single factors where they lie: stacks would cost more to make than to multiply.
+    found = np.empty((len(a), a[0].shape[1], b[0].shape[1]), a[0].dtype)
+    for one, two, out in zip(a, b, found, strict=True):
+        np.dot(one.conj().T if space.is_complex else one.T, two, out=out)
+    return found
 
 
-def union_of(
-    space: Space, a: Any, b: Any, of_a: Any, of_b: Any, cross: Any, *, exact: bool
-) -> Decomposed:
-    """The decomposition of [K_a K_b], with the squares of both and `overlap` known.
+def gram_of_union(space: Space, of_a: Any, of_b: Any, cross: Any) -> Any:
+    """Gram matrices of [K_a K_b], with the squares of both and `overlaps` known.
 
     The columns of a factor are orthogonal, so that the squares are the diagonal blocks.
     """
     xp = space.xp
-    both = xp.concat([a, b], axis=-1)
-    if exact:
-        return decomposed(space, both, exact=True)
     upper = xp.concat([_diagonal(space, of_a, cross.dtype), cross], axis=-1)
     back = adjoint(xp, cross)
     lower = xp.concat([back, _diagonal(space, of_b, cross.dtype)], axis=-1)
-    return _by_gram(space, xp.concat([upper, lower], axis=-2), both)
+    return xp.concat([upper, lower], axis=-2)
+
+
+def union_values(space: Space, gram: Any) -> Any:
+    """Squares of all directions of a union alone: less than half the work."""
+    values = space.xp.linalg.eigvalsh(gram)
+    return space.xp.clip(space.xp.flip(values, axis=-1), min=0.0)
+
+
+def union_of(space: Space, gram: Any, a: list[Any], b: list[Any]) -> Decomposed:
+    """The decompositions of [K_a K_b] from their Gram matrices."""
+    return Decomposed(*_descending(space, gram, (a, b)))
 
 
 def _diagonal(space: Space, values: Any, dtype: Any) -> Any:
@@ -87,13 +121,8 @@ def _diagonal(space: Space, values: Any, dtype: Any) -> Any:
     return eye * xp.astype(values, dtype)[..., None, :]
 
 
-def _by_gram(space: Space, gram: Any, x: Any) -> Decomposed:
-    w, v = _descending(space, gram)
-    return Decomposed(w, x, v)
-
-
-def _descending(space: Space, h: Any) -> tuple[Any, Any]:
+def _descending(space: Space, h: Any, parts: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
     """Eigenvalues, not below 0, and vectors."""
     xp = space.xp
     w, v = xp.linalg.eigh(h)
-    return xp.clip(xp.flip(w, axis=-1), min=0.0), xp.flip(v, axis=-1)
+    return xp.clip(xp.flip(w, axis=-1), min=0.0), parts, xp.flip(v, axis=-1)

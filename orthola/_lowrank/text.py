@@ -9,6 +9,10 @@ from .._core.scaling import largest_entry
 from .._core.space import Space
 from .appending import Part, append
 from .centring import forgotten, mean_moved, mean_rounding
+from .intervals import numbers
+from .phases import Lacking, received
+from .randomized import compressed
+from .refresh import as_triangle, with_room
 from .scale import common_units, in_units, times_power, units_for
 from .state import SVDConfig, SVDState, accumulators
 
@@ -16,16 +20,24 @@ __all__ = ["joined", "merge", "update"]
 
 
 def update(
-    space: Space, config: SVDConfig, state: SVDState, block: Any, weights: Any = None
+    space: Space,
+    config: SVDConfig,
+    state: SVDState,
+    block: Any,
+    weights: Any = None,
+    lacking: Lacking | None = None,
 ) -> SVDState:
     """The state after one more block, given as `axis` says."""
+    if config.layout(space) == "refresh":
+        exact, state = as_triangle(space, config, state)
+        return with_room(space, update(space, exact, state, block, weights, lacking))
     xp, layout, acc = space.xp, config.layout(space), accumulators(space)
     a = adjoint(xp, block) if config.axis == 0 else block
     samples = a.shape[1]
     scale = units_for(space, state, largest_entry(space, a))
     state = in_units(space, layout, state, scale)
     a = times_power(space, a, -scale)
-    state = forgotten(space, config, layout, state)
+    state, error = received(space, forgotten(space, config, layout, state), lacking)
     wide = config.wide(space)
     x = xp.astype(a, wide.dtype, copy=False)
     count = xp.full_like(state.count, float(samples))
@@ -37,11 +49,10 @@ def update(
         some = xp.where(count > 0, count, xp.ones_like(count))
         mean = (x @ xp.astype(w, wide.dtype, copy=False)) / xp.astype(some, wide.real_dtype)
     moved = mean_moved(space, wide, state, mean, count)
-    error: Any = 0.0
     if config.center:
         x = x - mean[:, None]
         size = xp.astype(xp.sqrt(xp.sum(xp.abs(mean) ** 2)), acc.dtype)
-        error = mean_rounding(wide, samples, count, size) + moved.rounding
+        error = error + mean_rounding(wide, samples, count, size) + moved.rounding
     if weights is not None:
         x = x * xp.sqrt(w)
     energy = xp.astype(sums_of_squares(xp, x), acc.dtype)
@@ -52,7 +63,8 @@ def update(
         error = error + 2.0 * kind.eps * xp.sqrt(energy)
     a = xp.astype(x, kind.dtype, copy=False)
     state = state._replace(mean=moved.mean, count=moved.count)
-    state = append(space, config, state, _raw(a, energy, error))
+    part = compressed(space, config, state, _raw(a, energy, error))
+    state = append(space, config, state, part)
     return state._replace(columns=state.columns + samples, position=state.position + 1)
 
 
@@ -76,9 +88,11 @@ def joined(space: Space, config: SVDConfig, one: SVDState, two: SVDState) -> tup
         mean=moved.mean,
         count=moved.count,
         columns=one.columns + two.columns,
-        position=one.position + two.position,
         levels=xp.maximum(one.levels, two.levels),
         flags=one.flags | two.flags,
+        inherited=one.inherited + two.inherited,
+        inherited_spectral=one.inherited_spectral + two.inherited_spectral,
+        **numbers(xp, one, two),
     )
     part = Part(
         columns, energy, two.discarded, two.spectral, error, two.square_loss,
@@ -89,6 +103,9 @@ def joined(space: Space, config: SVDConfig, one: SVDState, two: SVDState) -> tup
 
 def merge(space: Space, config: SVDConfig, one: SVDState, two: SVDState) -> SVDState:
     """The state of all columns of both."""
+    if config.layout(space) == "refresh":
+        exact, one = as_triangle(space, config, one)
+        return with_room(space, merge(space, exact, one, as_triangle(space, config, two)[1]))
     state, part = joined(space, config, one, two)
     if config.layout(space) != "gram":
         return append(space, config, state, part)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .._core.space import Space
 from .state import SVDConfig, SVDState, accumulators
 
-__all__ = ["SPENT", "Split", "count_within", "split"]
+__all__ = ["SPENT", "Split", "budget", "count_within", "split"]
 
 SPENT = 0.9  # share of the error budget that updates may use; the last truncation may use it all
 
@@ -33,6 +33,19 @@ def count_within(xp: Any, squares: Any, budget: Any) -> Any:
     return xp.sum(xp.astype(tails > budget, xp.int32), dtype=xp.int32)
 
 
+def budget(space: Space, config: SVDConfig, state: SVDState, energy: Any) -> Any:
+    """Squared norm that the tolerance lets be discarded in all.
+
+    What the input itself lacked, at most e, adds up linearly, and makes the norm uncertain:
+    sqrt(discarded) + e <= tol (norm - e).
+    """
+    xp, tol = space.xp, config.tolerance
+    assert tol is not None
+    rest = tol * xp.sqrt(energy) - (1.0 + tol) * xp.sqrt(state.inherited)
+    rest = xp.maximum(rest, xp.zeros_like(rest)) ** 2
+    return xp.where(state.inherited > 0, rest, tol**2 * energy)
+
+
 def split(
     space: Space,
     config: SVDConfig,
@@ -54,8 +67,8 @@ def split(
         # What is only rounding is left behind too, and counted; so zero data have rank zero.
         live = s > space.eps * s[0]
     else:
-        budget = SPENT * config.tolerance**2 * energy - state.discarded
-        keep = count_within(xp, squares, budget)
+        allowed = SPENT * budget(space, config, state, energy) - state.discarded
+        keep = count_within(xp, squares, allowed)
         live = index < keep
         if space.eager and config.max_rank is None:
             width = _grown(width, int(keep), d)
@@ -64,6 +77,10 @@ def split(
     rank = xp.sum(xp.astype(kept, state.rank.dtype), dtype=state.rank.dtype)
     zero = xp.zeros_like(squares)
     left = xp.where(kept, zero, squares)
+    if config.shrinks:
+        index = index == width
+        dropped = xp.sum(xp.where(index & live, xp.astype(s, acc.dtype), zero))
+        return _shrunk(space, rotate, s, kept, width, dropped, left)
     side_width = state.sketch.shape[1]
     outside = xp.where((index >= width) & (index < width + side_width), zero, left)
     # After a budget no sketch is kept, so nothing is in `side`.
@@ -73,6 +90,35 @@ def split(
         basis, sigma, rank, xp.sum(left), xp.max(left), side, xp.sum(outside), xp.max(outside),
         capped,
     )  # fmt: skip
+
+
+def _shrunk(
+    space: Space,
+    rotate: Callable[[int, int], Any],
+    s: Any,
+    kept: Any,
+    width: int,
+    dropped: Any,
+    left: Any,
+) -> Split:
+    """Frequent directions: what is kept loses in squares as much as the largest that is dropped.
+
+    Ghashami, Liberty, Phillips, Woodruff, arXiv:1501.01711. The sum of all `first` bounds the
+    spectral norm of M M^H - B B^H.
+    """
+    xp = space.xp
+    s = xp.astype(s, left.dtype)
+    rest = (s - dropped) * (s + dropped)  # a difference of squares would have no digits
+    after = xp.where(kept & (rest > 0), xp.sqrt(xp.maximum(rest, xp.zeros_like(rest))), 0.0 * s)
+    index = xp.arange(s.shape[0], device=space.device)
+    live = after > 0
+    rank = xp.sum(xp.astype(live, xp.int64 if space.has_double else xp.int32))
+    basis, sigma = _kept(space, rotate, after, live & (index < width), width, rank)
+    gone = xp.where(kept, xp.minimum(s**2, dropped**2), left)
+    none, never = xp.zeros_like(basis[:, :0]), dropped < 0
+    return Split(
+        basis, sigma, rank, xp.sum(gone), xp.max(gone), none, xp.sum(gone), dropped**2, never
+    )
 
 
 def _grown(width: int, keep: int, d: int) -> int:

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 from dask import delayed
 from dask.base import tokenize
 
-from .. import (
-    SVDConfig,
-    SVDResult,
-    SVDState,
-    options,
-    svd_init,
-    svd_merge,
-    svd_result,
-    svd_update,
-)
+from .. import SVDConfig, SVDResult, SVDState, svd_result
 from .._core import checks
+from ._dask_panels import by_panels, cuts_of
+from ._dask_tree import Part, Run, along, leaf, tree
 
 __all__ = ["svd", "svd_state"]
 
 _AT_ONCE = 256  # strips in a graph at least: tasks take memory too, some kB each
-_PIECE = 1 << 19  # numbers that are converted at a time
-
-
-class Span(NamedTuple):
-    """The state of the strips ``start`` ... ``stop - 1``."""
-
-    start: int
-    stop: int
-    state: SVDState
 
 
 def svd(
@@ -43,6 +27,8 @@ def svd(
     *,
     axis: int | None = None,
     arity: int = 4,
+    max_memory: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int, Any], object] | None = None,
     **config: Any,
 ) -> SVDResult:
@@ -52,15 +38,24 @@ def svd(
     ----------
     x : dask array (m, n)
         Data, real or complex, in any chunks. Those beside each other along the fixed dimension
-        are gathered to one strip, which has to fit in the memory of a worker.
+        are gathered to one strip, as far as `max_memory` allows.
     axis : {0, 1}, optional
         0: rows are samples, and right singular vectors are kept; 1: columns, and left ones.
         Default: the shorter dimension is the fixed one.
     arity : int, optional
         States merged at a time. The tree depends on it and the number of strips alone.
+    max_memory : int, optional
+        Bytes that one task may take, about four times a strip. Where that is not enough, the fixed
+        dimension is cut into panels along its chunks, and the data are read twice. Default: a
+        quarter of what a worker has for each of its threads.
+    checkpoint : path, optional
+        File that is replaced, atomically, whenever ``arity**2`` strips more are done. If it exists,
+        the run goes on from there, to the same bits: whatever ended it, nothing is lost. It stays;
+        remove it before the data change.
     progress : callable, optional
         Called as ``progress(done, total, certificate)`` with strips, and the certificate of all
-        that are done, whenever ``arity**2`` more are. An exception in it ends the run.
+        that are done, whenever ``arity**2`` more are. With panels, strips of all passes count, and
+        the certificate is None before the last one. An exception in it ends the run.
     **config
         Options of `orthola.SVDConfig`: rank, tol, energy, center, engine, oversample, ...
 
@@ -76,17 +71,19 @@ def svd(
 
     Notes
     -----
-    Only states travel: d (k + oversample) numbers each, for d the fixed dimension, and the data
-    are read once. The factors of the other side are ``x @ result.components.conj().T``, divided by
-    the singular values, which is lazy.
+    Only states travel: d (k + oversample) numbers each, for d the fixed dimension. The data are
+    read once, with panels twice (``x.persist()`` where making them is expensive). `svd_factors`
+    gives the factor of the other side, lazily.
 
     **Memory** does not grow with the number of chunks: graphs are made and computed for 256 strips
-    (4**4; the power of another arity from there on) at a time. Where more than those could run at
-    once, compute `svd_state`, which is one graph with the same tree.
+    (4**4; the power of another arity from there on) at a time, and for ``arity**2`` with `progress`
+    or `checkpoint`. Where more than those could run at once, compute `svd_state`, which is one
+    graph with the same tree.
 
-    **Accuracy**: errors of all truncations add up in squares, whatever the tree; the certificate
-    says what they are. With exact engines (``engine="auto"`` takes one for small d) there are none.
-    The same array, arity and number of BLAS threads give the same bits on every scheduler.
+    **Accuracy**: errors of all truncations add up in squares, whatever the tree, and so do those of
+    panels, because all data are projected on their bases at once; the certificate says what they
+    are. With exact engines (``engine="auto"`` takes one for small d) and no panels there are none.
+    The same array, arity, panels and number of BLAS threads give the same bits on every scheduler.
 
     References
     ----------
@@ -107,32 +104,43 @@ def svd(
     """
     axis = _checked("svd", x, axis)
     made = SVDConfig(features=x.shape[1 - axis], axis=axis, **config)
-    checks.count("svd", "arity", arity, least=2)
-    total, waiting, sofar = x.numblocks[axis], _Waiting(made, arity), None
+    _in_any_order("svd", made, arity)
+    if max_memory is not None:
+        checks.count("svd", "max_memory", max_memory)
+    cuts = cuts_of(x, made, max_memory)
     portion = arity**2
-    while progress is None and portion < _AT_ONCE:
+    while progress is None and checkpoint is None and portion < _AT_ONCE:
         portion *= arity
-    for start in range(0, total, portion):
-        part = x.blocks[_along(axis, slice(start, start + portion))]
-        (span,) = dask.compute(_tree("svd", part, made, arity, start))
-        waiting.add(span)
-        if progress is not None:
-            sofar = span.state if sofar is None else svd_merge(sofar, span.state, made)
-            progress(span.stop, total, svd_result(sofar, made).certificate)
-    return svd_result(waiting.root().state, made)
+    places = [(cut.start, cut.stop) for cut in cuts]
+    run = Run(
+        arity, portion, len(cuts) + 1 if len(cuts) > 1 else 1, progress, checkpoint,
+        tokenize(x.shape, x.chunks, str(x.dtype), repr(made), arity, places),
+    ).resumed()  # fmt: skip
+    if len(cuts) > 1:
+        return by_panels(x, made, cuts, run)
+
+    def leaves(start: int, stop: int) -> list[Any]:
+        return _leaves(x.blocks[along(axis, slice(start, stop))], made, start)
+
+    return svd_result(run.reduced(made, leaves, x.numblocks[axis]).state, made)
 
 
-def svd_state(x: Any, config: SVDConfig, /, *, arity: int = 4) -> Any:
+def svd_state(x: Any, config: SVDConfig, /, *, arity: int = 4, start: int | None = None) -> Any:
     """State of a singular value decomposition of all samples in a Dask array; lazy.
 
     Parameters
     ----------
     x : dask array (m, d) for ``config.axis=0``, (d, m) for ``config.axis=1``
         Data, real or complex, in any chunks, with any number of samples, also an unknown one.
+        Chunks beside each other along the features have to fit in the memory of a worker.
     config : SVDConfig
         Options, without ``forget``: in a tree there is no order to forget by.
     arity : int, optional
         States merged at a time.
+    start : int, optional
+        Number of the first row of chunks, for parts of one data set: `orthola.svd_merge` then
+        refuses parts that come twice, and gaps. ``start + x.numblocks[config.axis]`` is that of
+        the next part.
 
     Returns
     -------
@@ -164,7 +172,10 @@ def svd_state(x: Any, config: SVDConfig, /, *, arity: int = 4) -> Any:
             f"svd_state: expected {config.features} features along axis {1 - config.axis}, got "
             f"an array of shape {x.shape}"
         )
-    return delayed(_state_of, pure=True)(_tree("svd_state", x, config, arity, 0))
+    _in_any_order("svd_state", config, arity)
+    first = 0 if start is None else checks.count("svd_state", "start", start, least=0)
+    root = tree(config, _leaves(x, config, first), arity)
+    return delayed(_state_of, pure=True)(root, start is not None)
 
 
 def _checked(function: str, x: Any, axis: int | None) -> int:
@@ -186,82 +197,24 @@ def _checked(function: str, x: Any, axis: int | None) -> int:
     return axis
 
 
-def _tree(function: str, x: Any, config: SVDConfig, arity: int, start: int) -> Any:
-    """Delayed span of all strips, the first of which has number `start`."""
+def _in_any_order(function: str, config: SVDConfig, arity: int) -> None:
     checks.count(function, "arity", arity, least=2)
     if config.forget != 1.0:
         raise ValueError(f"{function}: expected forget=1: a tree has no order to forget by")
+
+
+def _leaves(x: Any, config: SVDConfig, start: int) -> list[Any]:
+    """Delayed states of strips, the first of which has number `start`."""
     strips = x.rechunk({1 - config.axis: -1}).to_delayed().ravel()
-    name = tokenize(x, config)
-    leaf, node = delayed(_leaf, pure=True), delayed(_merged, pure=True)
-    level = [
-        leaf(config, i, strip, dask_key_name=f"svd-strip-{name}-{i}")
+    name, made = tokenize(x, config), delayed(leaf, pure=True)
+    return [
+        made(config, i, strip, dask_key_name=f"svd-strip-{name}-{i}")
         for i, strip in enumerate(strips, start)
     ]
-    while len(level) > 1:
-        # A group of one is itself: the shape follows from the number of strips.
-        level = [node(config, *group) for group in _groups(level, arity)]
-    return level[0]
 
 
-class _Waiting:
-    """Finished subtrees, fewer than `arity` of each height: the tree that one graph would have."""
-
-    def __init__(self, config: SVDConfig, arity: int) -> None:
-        self.config, self.arity = config, arity
-        self.heights: list[list[Span]] = []
-
-    def add(self, span: Span) -> None:
-        """The next one of the lowest height; only the last may be incomplete."""
-        for group in self.heights:
-            group.append(span)
-            if len(group) < self.arity:
-                return
-            span = _merged(self.config, *group)
-            group.clear()
-        self.heights.append([span])
-
-    def root(self) -> Span:
-        last: list[Span] = []
-        for group in self.heights:
-            if group or last:
-                last = [_merged(self.config, *group, *last)]
-        return last[0]
-
-
-def _along(axis: int, cut: slice) -> tuple[slice, slice]:
-    return (cut, slice(None)) if axis == 0 else (slice(None), cut)
-
-
-def _groups(spans: list[Any], arity: int) -> list[list[Any]]:
-    return [spans[i : i + arity] for i in range(0, len(spans), arity)]
-
-
-def _leaf(config: SVDConfig, i: int, block: Any) -> Span:
-    with options(threads=1):
-        start = state = svd_init(config, dtype=np.result_type(block.dtype, np.float16))
-        samples = step = max(1, block.shape[config.axis])
-        if state.factor.dtype != state.sketch.dtype:
-            # A Gram matrix in double precision: piece by piece, the wider copy is not of it all.
-            step = max(2 * config.features, _PIECE // config.features)
-        for first in range(0, samples, step):
-            piece = block[_along(config.axis, slice(first, first + step))]
-            state = svd_update(state, piece, config)
-        return Span(i, i + 1, state._replace(position=start.position + np.int64(1)))
-
-
-def _merged(config: SVDConfig, first: Span, *others: Span) -> Span:
-    """Neighbours as one; a strip that came twice, or not at all, would falsify everything."""
-    start, stop, state = first
-    with options(threads=1):
-        for span in others:
-            if span.start != stop:
-                raise ValueError(
-                    f"svd: expected strips from {stop} on, got {span.start} to {span.stop - 1}"
-                )
-            state, stop = svd_merge(state, span.state, config), span.stop
-    return Span(start, stop, state)
-
-
-def _state_of(span: Span) -> SVDState:
-    return span.state
+def _state_of(part: Part, numbered: bool) -> SVDState:
+    if numbered:
+        return part.state
+    blocks = part.state.position - (part.state.begin - 1)
+    return part.state._replace(position=blocks, begin=np.zeros_like(part.state.begin))

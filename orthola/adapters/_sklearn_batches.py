@@ -307,8 +307,6 @@ class BatchedSVD(GaussianModel, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def _take(self, x: Any, weights: NDArray[Any] | None) -> None:
         x = x.astype(self._dtype, copy=False)
         new, window = moments_of(x, weights), self._settings().window
-        if not isinstance(x, np.ndarray) and (window or self._forget() != 1.0):
-            x = x.toarray()  # slices of it would be batches of their own
         self.stream_.partial_fit(x, weights)
         if window is None:
             new = joined(self._parts.pop().forgotten(self._forget()), new)

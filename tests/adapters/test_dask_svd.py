@@ -12,8 +12,8 @@ dask = pytest.importorskip("dask", reason="Dask is not installed")
 
 import dask.array as da  # noqa: E402
 
-from orthola.adapters import _dask_svd  # noqa: E402
-from orthola.adapters.dask import svd, svd_state  # noqa: E402
+from orthola.adapters import _dask_svd, _dask_tree  # noqa: E402
+from orthola.adapters.dask import svd, svd_factors, svd_state  # noqa: E402
 
 C = 50.0  # of n eps
 
@@ -103,6 +103,10 @@ def test_other_options_reach_the_decomposition():
     s = truth(data())
     assert np.linalg.norm(s[int(found.rank) :]) <= 0.2 * np.linalg.norm(s)
     assert found.certificate.error[1] <= 0.2 * np.linalg.norm(s) * (1 + 1e-12)
+    # Both states of a merge have spent some of the tolerance.
+    merged = svd(da.from_array(data(), chunks=(37, 7)), tol=0.3, engine="brand", arity=2)
+    assert int(merged.status) == orthola.Status.OK
+    assert merged.certificate.error[1] <= 0.3 * np.linalg.norm(s) * (1 + 1e-9)
 
 
 def test_states_go_on():
@@ -162,11 +166,70 @@ def test_graphs_stay_small_and_the_tree_is_the_same(monkeypatch, axis, arity):
 
 def test_strips_that_come_twice_or_not_at_all_are_refused():
     config = orthola.SVDConfig(features=20, rank=3)
-    spans = [_dask_svd._leaf(config, i, data(10)) for i in range(4)]
-    assert _dask_svd._merged(config, *spans)[:2] == (0, 4)
-    for wrong in ([0, 0], [0, 2], [1, 0]):
-        with pytest.raises(ValueError, match="expected strips from"):
-            _dask_svd._merged(config, *(spans[i] for i in wrong))
+    parts = [_dask_tree.leaf(config, i, data(10)) for i in range(4)]
+    whole = _dask_tree._merged(config, *parts).state
+    assert (int(whole.begin), int(whole.position)) == (1, 4)
+    for wrong, words in (([0, 0], "block 0 to 0 twice"), ([0, 2], "nothing of block 1 to 1")):
+        with pytest.raises(ValueError, match=words):
+            _dask_tree._merged(config, *(parts[i] for i in wrong))
+
+
+def test_parts_of_one_data_set_are_merged_once_each(tmp_path):
+    """Killed, resumed, computed twice: what is saved in between is never counted twice."""
+    x, config = data(), orthola.SVDConfig(features=20, rank=3, engine="brand")
+    for start, stop in ((0, 90), (90, 150), (150, 230)):
+        part = da.from_array(x[start:stop], chunks=(30, 20))
+        state = svd_state(part, config, start=start // 30).compute()
+        np.savez(tmp_path / f"{start}.npz", **state._asdict())
+    saved = []
+    for start in (0, 90, 150):
+        with np.load(tmp_path / f"{start}.npz") as file:
+            saved.append(orthola.SVDState(**file))
+    whole = saved[0]
+    for state in saved[1:]:
+        whole = orthola.svd_merge(whole, state, config)
+    assert_certified(orthola.svd_result(whole, config), x, 3)
+    with pytest.raises(ValueError, match="twice"):
+        orthola.svd_merge(whole, saved[1], config)
+    with pytest.raises(ValueError, match="nothing of block 3 to 4"):
+        orthola.svd_merge(saved[0], saved[2], config)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("center", [False, True])
+def test_both_factors(dtype, axis, center):
+    x = data(dtype=dtype) + 2
+    x = x if axis == 0 else x.T
+    lazy = da.from_array(x, chunks=(37, 7))
+    result = svd(lazy, rank=4, center=center, axis=axis)
+    u, s, vt = svd_factors(lazy, result, center=center)
+    assert isinstance(u if axis == 0 else vt, da.Array)
+    assert u.dtype == vt.dtype == x.dtype
+    assert (u.shape, s.shape, vt.shape) == ((x.shape[0], 4), (4,), (4, x.shape[1]))
+    whole = x - x.mean(axis=axis, keepdims=True) if center else x
+    eps = machine_epsilon(dtype)
+    rest = np.linalg.norm(whole - np.asarray(u) * s @ np.asarray(vt))
+    assert rest <= result.certificate.error[1] * (1 + C * 230 * eps)
+    for q in (np.asarray(u), np.asarray(vt).conj().T):
+        atol = C * 230 * eps * s[0] / s[-1]
+        np.testing.assert_allclose(q.conj().T @ q, np.eye(4), rtol=0, atol=atol)
+    again = svd_factors(lazy[:, :] * 0, result)
+    assert again.s is result.singular_values
+    with pytest.raises(ValueError, match="20 features"):
+        svd_factors(lazy[:5, :5], result)
+    with pytest.raises(TypeError, match="dask array"):
+        svd_factors(x, result)
+
+
+def test_factors_of_values_that_are_rounding_are_zero():
+    x = gaussian(50, 2, rng=0) @ gaussian(2, 10, rng=1)
+    lazy = da.from_array(x, chunks=(20, 10))
+    u, s, vt = svd_factors(lazy, svd(lazy, rank=4))
+    u = np.asarray(u)
+    assert not u[:, 2:].any()
+    assert not vt[2:].any()
+    np.testing.assert_allclose(u * s @ vt, x, rtol=0, atol=1e-12)
 
 
 def test_mistakes_are_told():
@@ -190,21 +253,29 @@ def test_mistakes_are_told():
         svd(da.from_array(np.where(data() > 5.0, np.nan, data()), chunks=(37, 20)), rank=3)
 
 
-def test_every_scheduler_gives_the_same_bits():
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_every_scheduler_gives_the_same_bits(processes):
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    x = da.from_array(data(dtype="complex64"), chunks=(20, 9))
+    x = lazy_x = da.from_array(data(dtype="complex64"), chunks=(20, 9))
     config = orthola.SVDConfig(features=20, rank=3, engine="brand")
     lazy, again = svd_state(x, config), svd_state(x, config)
     assert lazy.key == again.key
     expected = lazy.compute(scheduler="sync")
     found = [again.compute(scheduler="threads", num_workers=4)]
+    # Strips and states are pickled on their way from one process to the other.
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1 + processes,
+            threads_per_worker=2 - processes,
+            processes=processes,
+            dashboard_address=None,
         ) as cluster,
         distributed.Client(cluster),
     ):
         found.append(lazy.compute())
+        panels = svd(x, rank=3, max_memory=20 * 9 * 8 * 4)
     for state in found:
         for name, x, y in zip(state._fields, state, expected, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=name)
+    same = svd(lazy_x, rank=3, max_memory=20 * 9 * 8 * 4)
+    np.testing.assert_array_equal(panels.basis, same.basis)

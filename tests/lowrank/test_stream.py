@@ -9,6 +9,7 @@ import scipy.sparse
 
 import orthola
 from orthola import IncrementalSVD, Status
+from orthola._core import storage, tuning
 
 RNG = np.random.default_rng(0)
 DATA = RNG.standard_normal((300, 40)) @ np.diag(0.85 ** np.arange(40))
@@ -191,21 +192,79 @@ def test_nan_imputed(how):
     assert np.allclose(result.singular_values, truth, rtol=0.1 if how == "mean" else 0.01)
 
 
-def test_right_factor_from_logged_rotations():
-    for axis in (0, 1):
-        x = DATA if axis == 0 else DATA.T
-        svd = IncrementalSVD(4, axis=axis, log_rotations=True)
-        parts = np.array_split(x, 9, axis=axis)
-        for part in parts:
-            svd.partial_fit(part)
-        state = svd.state
-        blocks = dict(svd.right_blocks())
-        v = np.concatenate([blocks[t] for t in range(len(blocks))])
-        r = int(state.rank)
-        error = np.linalg.norm(DATA.T - (state.factor[:, :r] * state.sigma[:r]) @ v.T)
-        assert np.isclose(error**2, state.discarded, rtol=1e-11)
+def rows_of_v(svd):
+    blocks = dict(svd.right_blocks())
+    return np.concatenate([blocks[t] for t in range(len(blocks))])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(
+    ("center", "forget", "kind"),
+    [(False, 1.0, "float64"), (True, 1.0, "complex128"), (True, 0.7, "float64")],
+)
+def test_right_factor_from_logged_rotations(tmp_path, axis, center, forget, kind):
+    rng = np.random.default_rng(6)
+    x = (DATA + 3.0 + 0.5j * DATA[::-1]).astype(kind) if kind == "complex128" else DATA + 3.0
+    svd = IncrementalSVD(
+        4, axis=axis, center=center, forget=forget, log_rotations=True, sketch=2, buffer=40
+    )
+    cuts = (20, 21, 150, 180, 290)
+    parts, weights = np.split(x, cuts), np.split(rng.random(300), cuts)
+    weights[2] = np.zeros(129)  # samples that do not count
+    sizes = []
+    for i, (part, w) in enumerate(zip(parts, weights, strict=True)):
+        svd.partial_fit(part if axis == 0 else part.T, w)
+        sizes.append(np.full(len(part), forget ** (len(parts) - 1 - i)))
+        if i == 3:
+            svd.save(tmp_path / "svd.npz")
+            svd = IncrementalSVD.load(tmp_path / "svd.npz")
+    w = np.concatenate(weights) * np.concatenate(sizes)
+    m = x - (w @ x / w.sum()) * center
+    m = m * np.sqrt(w)[:, None]
+    m = m.conj().T if axis == 0 else m.T
+    state = svd.state
+    r, v = int(state.rank), rows_of_v(svd)
+    unit = np.ldexp(1.0, int(state.scale))
+    approximation = (state.factor[:, :r] * state.sigma[:r] * unit) @ v.conj().T
+    error = np.linalg.norm(m - approximation)
+    assert np.isclose(error**2, state.discarded * unit**2, rtol=1e-10)
+    assert np.allclose(v.conj().T @ v, np.eye(r), atol=1e-11)
+
+
+def test_right_factor_that_is_not_known_any_more():
+    rng = np.random.default_rng(7)
+    head = np.diag(np.linspace(30.0, 10.0, 10)) @ np.eye(10, 30)
+    drip = [2.0 * np.eye(30)[10:11]] * 400
+    svd = fed([head, *drip], 10, log_rotations=True, oversample=0, sketch=4, buffer=1)
+    assert int(svd.result().status) == Status.NOT_EXACT
+    with pytest.raises(ValueError, match="side sketch"):
+        svd.right_blocks()
+    kept = fed([head, *drip], 10, log_rotations=True, oversample=0, buffer=1)
+    assert np.isclose(kept.state.discarded, np.linalg.norm(drip) ** 2)
+    assert rows_of_v(kept).shape == (410, 10)
+    kept.downdate(drip[0])
+    with pytest.raises(ValueError, match="downdate"):
+        kept.right_blocks()
     with pytest.raises(ValueError, match="log_rotations"):
-        IncrementalSVD(4, log_rotations=True, center=True)
+        IncrementalSVD(10).merge(kept)
+    for options in ({"window": 3}, {"engine": "exact-r"}, {"engine": "randomized"}):
+        with pytest.raises(ValueError, match="log_rotations"):
+            IncrementalSVD(4, log_rotations=True, **options)
+    with pytest.raises(ValueError, match="log_rotations"):
+        fed([rng.standard_normal((5, 4))], 2).right_blocks()
+
+
+def test_rotations_of_the_first_file_format(tmp_path):
+    svd = fed(np.array_split(DATA, 9), 4, log_rotations=True, buffer=1)
+    svd.save(tmp_path / "new.npz")
+    stored = storage.load(tmp_path / "new.npz", "svd stream", version=2)
+    arrays = {name: x for name, x in stored.arrays.items() if not name.startswith("rotation")}
+    for i, one in enumerate(svd._in.rotations):
+        arrays[f"rotation.{i}"] = np.concatenate([one.upper, one.lower])
+    header = stored.header | {"rotations": [len(one.roots) for one in svd._in.rotations]}
+    storage.save(tmp_path / "old.npz", "svd stream", 1, arrays, header)
+    old = IncrementalSVD.load(tmp_path / "old.npz")
+    assert np.array_equal(rows_of_v(old), rows_of_v(svd))
 
 
 @pytest.mark.parametrize("engine", ["brand", "exact-r", "exact-gram"])
@@ -237,18 +296,61 @@ def test_sparse_input(axis, center):
         assert error <= result.certificate.error[1]
         assert np.isclose(result.norm, np.linalg.norm(m), rtol=1e-12)
         assert np.allclose(result.mean, (dense if axis == 0 else dense.T).mean(0))
-    # Blocks are units for windows and forgetting, sparse or not.
-    for options in ({"window": 2}, {"forget": 0.5}):
-        parts = [x[i : i + 100] if axis == 0 else x[:, i : i + 100] for i in (0, 100, 200)]
-        one = fed(parts, 4, axis=axis, center=center, engine="brand", **options)
-        dense_parts = [part.toarray() for part in parts]
-        two = fed(dense_parts, 4, axis=axis, center=center, engine="brand", **options)
-        assert same(one, two)
     # Narrow features: dense slices, exact.
     svd = IncrementalSVD(3, engine="exact-r").partial_fit(x[:, :20])
     assert np.allclose(
         svd.result().singular_values, np.linalg.svd(dense[:, :20], compute_uv=False)[:3]
     )
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("options", [
+    {"window": 2, "engine": "brand"},
+    {"window": 2, "center": True},
+    {"forget": 0.5, "center": True},
+    {"forget": 0.5, "engine": "exact-r"},
+    {"forget": 0.5, "log_rotations": True, "oversample": 20},
+])  # fmt: skip
+def test_sparse_blocks_are_units_however_they_are_cut(axis, options):
+    rng = np.random.default_rng(8)
+    x = scipy.sparse.random_array((240, 200), density=0.05, rng=rng, format="csr")
+    cuts = ((0, 100), (100, 110), (110, 240))
+    dense = x.toarray()
+    svd = IncrementalSVD(3, axis=axis, **options)
+    for start, stop in cuts:
+        svd.partial_fit(x[start:stop] if axis == 0 else x[start:stop].T)
+    assert svd.samples_seen == 240
+    if "window" in options:
+        m, w = dense[100:], np.ones(140)
+    else:
+        m, w = dense, np.repeat([0.25, 0.5, 1.0], [100, 10, 130])
+    m = m - (w @ m / w.sum()) * options.get("center", False)
+    m = m * np.sqrt(w)[:, None]
+    truth, result = np.linalg.svd(m, compute_uv=False), svd.result()
+    assert np.isclose(result.norm, np.linalg.norm(m), rtol=1e-12)
+    assert holds(result, truth)
+    assert np.linalg.norm(m - m @ result.basis @ result.basis.T) <= result.certificate.error[1]
+    if "log_rotations" in options:
+        r, state = int(svd.state.rank), svd.state
+        error = m.T - (state.factor[:, :r] * state.sigma[:r]) @ rows_of_v(svd).T
+        assert np.isclose(np.linalg.norm(error) ** 2, state.discarded, rtol=1e-10)
+
+
+def test_a_bad_sparse_block_is_rejected_whole():
+    x = scipy.sparse.csr_array(np.pad(DATA, ((0, 0), (0, 60))))
+    bad = x.copy()
+    bad.data[-1] = np.nan
+    for options in ({}, {"forget": 0.5}, {"engine": "brand"}):
+        svd = IncrementalSVD(3, **options)
+        with pytest.raises(ValueError, match="finite"):
+            svd.partial_fit(bad)
+        assert svd.config is None
+        svd.partial_fit(x)
+        before = svd.state
+        for wrong, weights in ((bad, None), (x[:, :5], None), (x, -np.ones(300)), (x * 1j, None)):
+            with pytest.raises(ValueError, match="expected"):
+                svd.partial_fit(wrong, weights)
+        assert all(np.array_equal(a, b) for a, b in zip(before, svd.state, strict=True))
 
 
 def test_sparse_memory():
@@ -302,10 +404,42 @@ def test_explain_names_the_engine():
     state = orthola.svd_init(config)
     plan = orthola.explain(orthola.svd_update, state, DATA, config)
     assert plan["engine"] == "exact-r"
-    assert sum("(model)" in key for key, _ in plan.facts) == 5
-    wide = orthola.SVDConfig(features=4000, rank=5)
-    plan = orthola.explain(orthola.svd_update, orthola.svd_init(wide), np.zeros((10, 4000)), wide)
-    assert plan["engine"] == "brand"
+    for engine in ("exact-r", "exact-gram", "exact-refresh", "brand", "stack", "randomized"):
+        assert plan[f"{engine} (model)"].endswith("s at the end")
+    wide = orthola.SVDConfig(features=4000, rank=50)
+    state = orthola.svd_init(wide)
+    with tuning.using(tuning.BUILT_IN, lowrank={"svd": ((100, 1e9),)}):  # small SVDs are slow
+        for samples, engine in ((10, "brand"), (2000, "randomized")):
+            plan = orthola.explain(orthola.svd_update, state, np.zeros((samples, 4000)), wide)
+            assert plan["engine"] == engine
+        assert "modelled cheaper" in plan["because"]
+    with tuning.using(tuning.BUILT_IN, lowrank={"qr": ((100, 1e6),)}):  # bases of the range are
+        plan = orthola.explain(orthola.svd_update, state, np.zeros((2000, 4000)), wide)
+        assert plan["engine"] == "brand"
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax"])
+def test_wide_blocks_go_through_a_random_range_where_that_is_cheaper(library):
+    xp = pytest.importorskip({"jax": "jax.numpy"}.get(library, library), reason="not installed")
+    rng = np.random.default_rng(9)
+    m = rng.standard_normal((900, 6)) @ rng.standard_normal((6, 400))
+    m += 1e-4 * rng.standard_normal(m.shape)
+    truth = np.linalg.svd(m, compute_uv=False)
+    config = orthola.SVDConfig(features=400, rank=6)
+    states = []
+    # Operations a second of small SVDs, beside which products cost much or nothing.
+    for rate in (1e6, 1e15):
+        with tuning.using(tuning.BUILT_IN, lowrank={"svd": ((100, rate),), "qr": ((100, rate),)}):
+            state = orthola.svd_init(config, xp=library, dtype="float64")
+            states.append(orthola.svd_update(state, xp.asarray(m), config))
+        result = orthola.svd_result(states[-1], config)
+        low, high = (np.asarray(x) for x in result.certificate.sigma_interval.T)
+        assert np.all(low[:6] <= truth[:6])
+        assert np.all(truth[:6] <= high[:6])
+        assert np.allclose(np.asarray(result.singular_values), truth[:6], rtol=1e-6)
+    assert int(states[0].levels) < int(states[1].levels)  # one truncation, not piece after piece
+    tail = np.linalg.norm(truth[config.capacity :]) ** 2
+    assert float(states[0].discarded) <= 1.2 * tail
 
 
 def test_arguments():

@@ -42,7 +42,7 @@ TEXTS = {
     },
     "_dictionary": {
         "answer", "coding", "gradient", "online_codes", "oracle", "power", "schedules",
-        "state", "step", "tail", "whitening",
+        "state", "step", "whitening",
     },
     "_subspace": {
         "cosines", "span",
@@ -53,9 +53,9 @@ TEXTS = {
         "tiles", "units",
     },
     "_lowrank": {
-        "appending", "centring", "certificate", "downdating", "finish", "plan", "rotations",
-        "scale", "sketch", "stack", "stream_file", "summaries", "text", "truncation",
-        "window",
+        "appending", "centring", "certificate", "downdating", "extending", "finish",
+        "inner", "intervals", "phases", "plan", "rotations", "scale", "sketch", "stack",
+        "text", "truncation", "window",
     },
 }  # fmt: skip
 OTHERS = {
@@ -76,7 +76,7 @@ OTHERS = {
     },
     "_dictionary": {
         "__init__", "arguments", "frank_wolfe", "host", "merging", "objectives", "offline",
-        "online", "online_file", "online_input", "online_stream", "updating",
+        "online", "online_file", "online_input", "online_stream", "tail", "updating",
     },
     "_subspace": {
         "__init__", "angles", "basis", "projection",
@@ -88,9 +88,10 @@ OTHERS = {
     "_lowrank": {
         "__init__", "arguments", "blocks", "bounds", "brand", "cluster_candidates",
         "cluster_greedy", "cluster_merge", "cluster_outcome", "cluster_pool",
-        "cluster_repair", "cluster_stacks", "clustering", "concatenated", "exact", "gram",
-        "host", "incremental", "intake", "missing", "randomized", "sparse", "state",
-        "stream", "stream_input",
+        "cluster_repair", "cluster_stacks", "cluster_summaries", "clustering",
+        "concatenated", "exact", "gram", "host", "incremental", "intake", "missing",
+        "orthonormality", "randomized", "refresh", "sparse", "state", "stream",
+        "stream_file", "stream_input", "summaries",
     },
 }  # fmt: skip
 LIBRARIES = (
