@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import orthola  # noqa: E402
+from docs.scripts.fields import append_fields  # noqa: E402
 
 project = "orthola"
 author = "The orthola developers"
@@ -24,6 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 # Docstrings that scikit-learn hands down refer to its own guide.
 suppress_warnings = ["ref.ref"]
@@ -51,3 +53,8 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "abort_on_example_error": True,
 }
+
+
+def setup(app):  # noqa: D103  Sphinx looks for this name
+    # After numpydoc, which would take the names for attributes and show what Python says of them.
+    app.connect("autodoc-process-docstring", append_fields, priority=900)

@@ -103,9 +103,11 @@ for ax, points, title in zip(
     lines = np.stack([points[:, :2], new[some, :2]])
     ax.plot(*lines.transpose(2, 0, 1), color="0.85", lw=0.6, zorder=0)
     colours = {"c": digits[some], "cmap": "tab10", "vmin": 0, "vmax": 9}
-    ax.scatter(*lines[1].T, s=12, **colours, label="new encoder")
-    ax.scatter(*lines[0].T, s=30, marker="x", lw=0.8, **colours, label="old encoder")
+    ax.scatter(*lines[1].T, s=12, **colours)
+    ax.scatter(*lines[0].T, s=30, marker="x", lw=0.8, **colours)
     ax.set(title=title, xticks=[], yticks=[], aspect="equal")
+for marker, name in (("o", "new encoder"), ("x", "old encoder")):  # colours are those of the digits
+    axes[0].plot([], [], marker, color="0.4", ms=5, label=name)
 axes[0].legend(frameon=False, fontsize="small", labelcolor="0.2")
 if len(sys.argv) > 1:
     figure.savefig(sys.argv[1], dpi=120)

@@ -115,7 +115,7 @@ for row, drawn in zip(axes, rows, strict=True):
 for i, row in enumerate(axes):
     row[0].set_ylabel(f"{i + 1}")
 for ax, step in zip(axes[-1], steps, strict=True):
-    ax.set_xlabel(f"{float(step):+.1f}")
+    ax.set_xlabel(f"{float(step):+.2f}")
 figure.supylabel("direction")
 figure.supxlabel("step in the latent space, standard deviations")
 if len(sys.argv) > 1:

@@ -125,6 +125,8 @@ for (name, weight), colour in zip(ways.items(), colours, strict=True):
 left.plot(ANGLES, own, "k.")
 left.set(xlabel="angle of the digits, degrees", ylabel="accuracy", ylim=(0, 1), xlim=(0, 100))
 right.set(xlabel="index", ylabel="singular value / that of the base", yscale="log")
+right.set_yticks((1, 2, 3), ("1", "2", "3"))
+right.set_yticks([], minor=True)
 right.legend(frameon=False, fontsize="small")
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)

@@ -111,5 +111,7 @@ for kind, style in KINDS.items():
 left.set(xlabel="epoch", ylabel="accuracy on unseen digits", ylim=(0, 1))
 left.legend()
 right.set(xlabel="pixel", ylabel="gradient there / at the last pixel")
+right.set_yticks((0.5, 1, 2), ("0.5", "1", "2"))
+right.set_yticks([], minor=True)
 if len(sys.argv) > 1:
     figure.savefig(sys.argv[1], dpi=120)

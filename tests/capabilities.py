@@ -1,32 +1,14 @@
-"""What each public function takes: the one record that tests, and the support table, read."""
+"""Tests over all that a public function claims in `orthola.testing.CAPABILITIES`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import pytest
 
+from orthola.testing import CAPABILITIES
+from orthola.testing.capabilities import EXACT, HALVES
 from tests.backends import BACKENDS, held
 
-EXACT = ("float64", "float32", "complex128", "complex64")
-HALVES = ("float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Capability:
-    """One public function: the dtypes it takes, and where it does not work."""
-
-    dtypes: tuple[str, ...]
-    excluded: Mapping[str, str] = field(default_factory=dict)
-    """Back-end name to the reason why it cannot work there."""
-
-
-CAPABILITIES: dict[str, Capability] = {
-    "polar": Capability(EXACT + HALVES),
-    "orthogonalize": Capability(EXACT + HALVES),
-    "polar_quality": Capability(EXACT),
-}
+__all__ = ["CAPABILITIES", "EXACT", "HALVES", "on_every_backend"]
 
 
 def on_every_backend(
@@ -36,18 +18,11 @@ def on_every_backend(
 
     ``@on_every_backend("polar")``; `dtypes` narrows the choice, to leave out halves, say.
     """
-    capability = CAPABILITIES[function]
+    claimed = CAPABILITIES[function].dtypes
     cases = [
-        pytest.param(
-            backend,
-            dtype,
-            id=f"{backend}-{dtype}",
-            marks=[pytest.mark.skip(reason=capability.excluded[backend])]
-            if backend in capability.excluded
-            else [],
-        )
+        pytest.param(backend, dtype, id=f"{backend}-{dtype}")
         for backend in BACKENDS
-        for dtype in capability.dtypes
+        for dtype in claimed
         if dtype in held(backend) and (dtypes is None or dtype in dtypes)
     ]
     return pytest.mark.parametrize(("backend", "dtype"), cases, indirect=["backend"])

@@ -1,5 +1,7 @@
 """What it takes to test orthogonality: structured matrices, error measures, strategies.
 
+`CAPABILITIES` says of every function of orthola which libraries, dtypes and derivatives it has.
+
 Public, for other libraries as well, and made of NumPy alone. The hypothesis strategies
 (`matrix_shapes`, `structured_matrices`) are imported on first use, so that everything else works
 where hypothesis is not installed.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orthola.testing.capabilities import CAPABILITIES, Capability
 from orthola.testing.layouts import LAYOUTS, lay_out
 from orthola.testing.matrices import (
     PROFILES,
@@ -43,8 +46,10 @@ if TYPE_CHECKING:
 _STRATEGIES = ("StructuredMatrix", "matrix_shapes", "structured_matrices")
 
 __all__ = [
+    "CAPABILITIES",
     "LAYOUTS",
     "PROFILES",
+    "Capability",
     "StructuredMatrix",
     "asymmetry",
     "dtype_name",
