@@ -191,7 +191,7 @@ def _groups(
         found.append(nodes)
     nodes = max(found, key=lambda nodes: (sum(_saved(pool, node) for node in nodes), -len(nodes)))
     nodes = [node for node in nodes if _saved(pool, node) > 0]
-    return sorted(nodes, key=lambda node: (-int(pool.columns[node]), node)), trials
+    return sorted(nodes, key=lambda k: (-int(pool.columns[k]), int(pool.leaves(k).min()))), trials
 
 
 def _saved(pool: Pool, node: int) -> int:

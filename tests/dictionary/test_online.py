@@ -337,3 +337,14 @@ def test_merge_refuses_what_does_not_fit():
 def test_wrong_options(options, kind):
     with pytest.raises(kind, match="OnlineOrthogonalDictionary"):
         OnlineOrthogonalDictionary(**options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_zero_rows_before_all_others_are_learned_nothing_from(dtype):
+    y = np.random.default_rng(3).standard_normal((64, 4)).astype(dtype)
+    zeros = np.zeros((32, 4), dtype)
+    late = OnlineOrthogonalDictionary(batch_size=8, rng=0).partial_fit(zeros)
+    late.partial_fit(y).flush()
+    assert np.all(np.isfinite(late.components_))
+    gram = late.components_ @ late.components_.conj().T
+    np.testing.assert_allclose(gram, np.eye(4), atol=1e-13)

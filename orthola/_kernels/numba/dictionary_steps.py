@@ -87,7 +87,9 @@ def _rate(triple: Any, t: Any, clip: Any, floor: Any) -> Any:
 
 @jit_part
 def _scaled(y: Any, scale: Any, out: Any) -> Any:
-    """Y / scale, and its sum of squares, which shows NaN and infinity."""
+    """Y / scale, and its sum of squares, which shows NaN and infinity, and a scale of zero."""
+    if scale == 0.0:  # every row so far was zero; compiled complex division would raise
+        return np.nan
     total = 0.0
     for r in range(y.shape[0]):
         for k in range(y.shape[1]):
