@@ -17,6 +17,7 @@ SAYS = {
     "plot_certified_layers_jax": ("jax", "altered by attacks within the certified radius: 0"),
     "plot_drifting_sensors": ("numpy", "the last dictionary is the same: True"),
     "plot_embedding_translation": ("numpy", "finds itself 0.99"),
+    "plot_larger_than_memory": ("numpy", "true singular values inside their intervals: True"),
     "plot_latent_directions": ("torch", "projector 6 within"),
     "plot_merge_finetuned_weights": ("torch", "singular values of the base to"),
     "plot_patch_denoising": ("numpy", "learnt           PSNR 26."),
