@@ -19,9 +19,11 @@ from .oracle import Oracle, lean
 from .schedules import TAIL
 from .state import DictionaryOptions, DictionaryState
 from .step import advanced, reach
-from .tail import LEVEL, scale_factor
+from .tail import ALIKE, GAIN, LEVEL, LOSS, PERIOD, SHARE, scale_factor
 
 __all__ = ["advanced_host", "kernel_of"]
+
+_LIMITS = np.array([LEVEL, SHARE, ALIKE, LOSS, GAIN])
 
 
 @lru_cache(maxsize=8)
@@ -61,21 +63,25 @@ def _by_kernel(
     options, real = state.options, state.noise.dtype
     # One kind of array only: every other one would be compiled anew.
     y = np.require(y, y.dtype.newbyteorder("="), ["C", "W", "A"])
-    a, z, cross = (np.array(x, order="C") for x in (state.iterate, state.gradient, state.cross))
+    a, z, cross, refined, record = (
+        np.array(x, order="C")
+        for x in (state.iterate, state.gradient, state.cross, state.refined, state.record)
+    )
     root = np.array(state.precondition, order="C") if options.preconditioned else a
     numbers = np.array([state.noise, state.objective, state.energy, state.scale], real)
     n = a.shape[0]
     done = steps(
-        y.reshape(-1, batch, n), a, z, cross, root, numbers, int(state.step), _rates(options),
+        y.reshape(-1, batch, n), a, z, cross, refined, record, root, numbers, int(state.step),
+        _rates(options),
         options.steps.clip, 1.0 / options.window if options.window else 0.0, scale_factor(space),
-        LEVEL, lean(space, n), reach(space) ** 2, options.p, options.preconditioned,
+        _LIMITS, PERIOD, lean(space, n), reach(space) ** 2, options.p, options.preconditioned,
         options.steps.project,
     )  # fmt: skip
     if done == 0:
         return state, 0
     noise, objective, energy, _ = numbers
     state = DictionaryState(
-        a, z, cross, np.asarray(noise), np.asarray(objective), np.asarray(energy),
+        a, z, cross, refined, record, np.asarray(noise), np.asarray(objective), np.asarray(energy),
         state.precondition, state.scale, np.asarray(int(state.step) + done),
         np.asarray(int(state.n_samples) + done * batch), state.n_skipped, options,
     )  # fmt: skip

@@ -106,14 +106,24 @@ def _averaged(space: Space, one: DictionaryState, two: DictionaryState, q: Any) 
 
     def mean(x: Any, y: Any, power: float) -> Any:
         v, f, g = weight, r**power, s**power
-        if x.ndim > weight.ndim:
+        if x.ndim == weight.ndim + 1:
+            v, f, g = v[..., None], f[..., None], g[..., None]
+        elif x.ndim > weight.ndim:
             v, f, g = wide(v), wide(f), wide(g)
         return (1.0 - v) * f * x + v * g * y
+
+    theirs = two.record @ xp.abs(xp.matrix_transpose(q))
+    record = [
+        mean(one.record[..., k, :], theirs[..., k, :], power)
+        for k, power in enumerate((1.0, 1.0, p, p))
+    ]
 
     return (
         mean(one.iterate, q @ two.iterate, 0.0),
         mean(one.gradient, q @ two.gradient, p),
         mean(one.cross, q @ two.cross, 2.0),
+        mean(one.refined, q @ two.refined, 0.0),
+        xp.concat([x[..., None, :] for x in record], axis=-2),
         mean(one.noise, two.noise, 1.0),
         mean(one.objective, two.objective, p),
         mean(one.energy, two.energy, 2.0),

@@ -57,7 +57,7 @@ def dictionary_recovery(
     Raises
     ------
     TypeError, ValueError
-        On input that is no floating array, and on shapes that do not match.
+        On input that is no floating array or is being traced, and on shapes that do not match.
 
     Notes
     -----
@@ -81,7 +81,7 @@ def dictionary_recovery(
     """
     name = "dictionary_recovery"
     threshold = checks.real_in(name, "threshold", threshold, 0.0, 1.0)
-    a, d = (on_host(x) if hasattr(x, "shape") else x for x in (dictionary, reference))
+    a, d = (_on_host(name, x) for x in (dictionary, reference))
     _, (a, d) = resolve(name, a, d)
     for x in (a, d):
         checks.is_square(name, x, name="dictionary and reference")
@@ -90,6 +90,18 @@ def dictionary_recovery(
     order, phases, cosines = matched(a, d)
     share = np.mean(cosines >= threshold, axis=-1)
     return DictionaryRecovery(err4(a, d), cosines, order, phases, share, np.min(cosines, axis=-1))
+
+
+def _on_host(name: str, x: Any) -> Any:
+    """As a NumPy array; half precision is widened, which NumPy has only one of."""
+    space, (x,) = resolve(name, x)
+    if space.traced:
+        raise TypeError(
+            f"{name}: expected concrete dictionaries, got traced ones; the matching runs on the "
+            "host, so compare outside of jit"
+        )
+    wide = checks.compute_space(name, space, None)
+    return on_host(space.xp.astype(x, wide.dtype))
 
 
 def err4(dictionary: Any, reference: Any) -> Any:

@@ -22,7 +22,7 @@ _NAME = "OnlineOrthogonalDictionary"
 
 
 class OnlineOrthogonalDictionary(Learned):
-    r"""Orthogonal dictionary of a stream of samples: three matrices are kept, the samples are not.
+    r"""Orthogonal dictionary of a stream of samples: four matrices are kept, the samples are not.
 
     Samples are modelled as codes times dictionary, y = x D, with orthogonal (unitary) D and sparse
     x. The dictionary is found up to order and signs (phases) of its atoms, which are its rows.
@@ -61,7 +61,7 @@ class OnlineOrthogonalDictionary(Learned):
 
     Notes
     -----
-    Memory is 4 n^2 numbers and fewer than `batch_size` rows. A stream is not to be changed inside
+    Memory is 5 n^2 numbers and fewer than `batch_size` rows. A stream is not to be changed inside
     ``jax.jit`` or ``torch.compile``; `dictionary_update` is for that.
 
     References

@@ -17,7 +17,7 @@ from .state import DictionaryOptions, DictionaryState
 
 __all__ = ["read", "write"]
 
-_KIND, _VERSION = "online orthogonal dictionary", 1
+_KIND, _VERSION = "online orthogonal dictionary", 2
 _NAME = "OnlineOrthogonalDictionary.load"
 _OWN = ("init", "mean", "precondition", "rest", "moments", "unit")
 _GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
@@ -53,6 +53,8 @@ def read(
     stored = storage.load(path, _KIND, version=_VERSION)
     head = stored.header
     library = xp or head["library"]
+    if stored.version < 2 and head["options"] is not None:
+        _refine(stored.arrays)
     held = {name: _moved(library, x, device) for name, x in stored.arrays.items()}
     state = None
     if head["options"] is not None:
@@ -66,6 +68,13 @@ def read(
     )  # fmt: skip
     settings = Settings(**{**head["settings"], "steps": _steps(head["settings"])})
     return settings, stream, _thawed(head["generator"])
+
+
+def _refine(arrays: dict[str, Any]) -> None:
+    """Of files without refined atoms: those of the iterate, as at the start of a stream."""
+    iterate, noise = arrays["state.iterate"], arrays["state.noise"]
+    record = np.zeros((*iterate.shape[:-2], 4, iterate.shape[-1]), noise.dtype)
+    arrays |= {"state.refined": iterate, "state.record": record}
 
 
 def _moved(library: Any, x: Any, device: Any) -> Any:

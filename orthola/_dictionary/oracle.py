@@ -25,16 +25,17 @@ class Oracle(NamedTuple):
     steps: int = 0
     lower_bound: float = 0.0
     top: float = 1.0  # no singular value is above it after the steps
-    checked: bool = False  # whether values may be looked at, and bad steps be done by the SVD
+    checked: bool = False  # whether values may be looked at: bad steps are then done by the SVD
 
 
 def plan_oracle(space: Space, lmo: str, n: int, *, concrete: bool) -> Oracle:
     """The static plan for matrices of order n."""
+    checked = concrete and space.eager
     if lmo == "auto":
         lmo = "inexact" if space.on_gpu and n >= _ON_GPU else "exact"
     if lmo == "exact":
-        return Oracle("svd" if n < _ON_CPU or not concrete else "polar")
-    return _products(n, concrete and space.eager)
+        return Oracle("svd" if n < _ON_CPU or not concrete else "polar", checked=checked)
+    return _products(n, checked)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""What a stream of samples leaves behind: three n x n matrices and a few numbers."""
+"""What a stream of samples leaves behind: four n x n matrices and a few numbers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ class DictionaryState(NamedTuple):
     """State of `dictionary_update`: arrays and static options; a pytree.
 
     Sums are over samples divided by `scale`: ``gradient`` and ``objective`` in units of
-    ``scale**p``, ``cross`` and ``energy`` of ``scale**2``, ``noise`` of ``scale``.
+    ``scale**p``, ``cross`` and ``energy`` of ``scale**2``, ``noise`` of ``scale``; ``record``
+    has averages of ``|c|`` and ``|c|**p``.
     """
 
     iterate: Any  # A (..., n, n), in the ball of spectral norm 1
     gradient: Any  # Z (..., n, n), averaged |c|^(p-2) c^H y
     cross: Any  # P (..., n, n), averaged h^H y for thresholded codes h
+    refined: Any  # R (..., n, n), atoms that the codes h are of
+    record: Any  # (..., 4, n) what tells which atoms of R are better than those of A
     noise: Any  # (...) scale of the small codes
     objective: Any  # (...) averaged sum |c|^p of a row
     energy: Any  # (...) averaged squared norm of a row
@@ -62,6 +65,20 @@ def started(
     zero = xp.zeros(batch, dtype=space.real_dtype, device=device)
     none = xp.zeros(batch, dtype=counter_dtype(space), device=device)
     empty = xp.zeros_like(iterate)
+    record = xp.zeros((*batch, 4, iterate.shape[-1]), dtype=space.real_dtype, device=device)
     return DictionaryState(
-        iterate, empty, empty, zero, zero, zero, precondition, zero, none, none, none, options
+        iterate,
+        empty,
+        empty,
+        iterate,
+        record,
+        zero,
+        zero,
+        zero,
+        precondition,
+        zero,
+        none,
+        none,
+        none,
+        options,
     )

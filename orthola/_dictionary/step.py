@@ -15,7 +15,7 @@ from .gradient import powers
 from .oracle import Oracle, maximiser, projected
 from .schedules import rates, tail_rate
 from .state import DictionaryState
-from .tail import LEVEL, masked_median, scale_factor, thresholded
+from .tail import Contest, masked_median, scale_factor
 
 __all__ = ["advanced", "frozen_scale", "largest_in_rows", "reach"]
 
@@ -62,7 +62,8 @@ def advanced(space: Space, oracle: Oracle, state: DictionaryState, y: Any) -> Di
     w = powers(options.p, c, size)
     share = 1.0 / xp.astype(xp.where(count > 0, count, xp.ones_like(count)), scale.dtype)
     g = wide(share) * (adjoint(xp, w) @ y)
-    objective = xp.sum(size * xp.abs(w), axis=(-2, -1))
+    powered = size * xp.abs(w)
+    objective = xp.sum(powered, axis=(-2, -1))
 
     t = xp.astype(state.step, scale.dtype)
     rho, gamma = rates(xp, options.steps, options.window, t)
@@ -85,22 +86,27 @@ def advanced(space: Space, oracle: Oracle, state: DictionaryState, y: Any) -> Di
     slow = xp.clip(rho, max=1.0)
     median = scale_factor(space) * masked_median(space, size, usable, count)
     noise = averaged(state.noise, median, slow)
-    h = thresholded(xp, c, size, wide(LEVEL * noise))
-    cross = averaged(state.cross, wide(share) * (adjoint(xp, h) @ y), wide(omega))
+    contest = Contest(space, options.p, state.refined, state.record, y)
+    record = contest.counted(state.iterate, size, powered, share, omega)
+    cross = averaged(state.cross, contest.cross(noise, record, share), wide(omega))
 
     s = maximiser(space, oracle, z, state.iterate)
     a = averaged(state.iterate, s, wide(gamma))
     if options.steps.project:
         a = projected(space, oracle, a)
+    a = xp.where(wide(moves), a, state.iterate)
+    step = state.step + xp.astype(moves, state.step.dtype)
     return state._replace(
-        iterate=xp.where(wide(moves), a, state.iterate),
+        iterate=a,
         gradient=z,
         cross=cross,
+        refined=contest.settled(oracle, a, cross, record, step, moves),
+        record=record,
         noise=noise,
         objective=averaged(state.objective, objective * share, slow),
         energy=averaged(state.energy, energy * share, slow),
         scale=scale,
-        step=state.step + xp.astype(moves, state.step.dtype),
+        step=step,
         n_samples=state.n_samples + y.shape[-2],
         n_skipped=state.n_skipped + (y.shape[-2] - count),
     )

@@ -95,7 +95,7 @@ class OrthogonalDictionary(
     Fewer than ``n_features`` rows teach nothing yet: the atoms are those of the start until so
     many came.
 
-    **Cost** of a mini-batch of b rows: about 3 b n^2 multiply-adds and one polar factor of order n.
+    **Cost** of a mini-batch of b rows: about 4 b n^2 multiply-adds and one polar factor of order n.
 
     References
     ----------

@@ -113,6 +113,23 @@ def test_err4_is_twice_the_squared_angle():
     assert abs(err4(turned, d) / (2.0 * np.mean(angles**2)) - 1.0) <= 1e-3
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("backend", ["torch", "jax"], indirect=True)
+def test_recovery_of_half_precision(backend, dtype):
+    d = orthola.haar(4, rng=0)
+    order = [2, 0, 3, 1]
+    found = orthola.dictionary_recovery(backend.asarray(d[order], dtype), backend.asarray(d, dtype))
+    assert found.permutation.tolist() == [1, 3, 0, 2]
+    assert abs(found.err4) <= 1e-2  # rounded to half precision
+
+
+def test_recovery_is_not_for_traced_arrays():
+    import jax
+
+    with pytest.raises(TypeError, match="outside of jit"):
+        jax.jit(orthola.dictionary_recovery)(np.eye(3), np.eye(3))
+
+
 def test_recovery_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="dictionary_recovery"):
         orthola.dictionary_recovery(np.eye(3), np.eye(4))

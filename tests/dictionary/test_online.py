@@ -12,6 +12,7 @@ import pytest
 
 import orthola
 from orthola import OnlineOrthogonalDictionary, Status, dictionary_merge
+from orthola._core import storage
 from orthola._dictionary.objectives import err4
 from tests.dictionary.sampling import samples, streamed
 from tests.isolation import to_numpy
@@ -143,6 +144,19 @@ def test_resume_bits(backend, tmp_path):
     assert path.read_bytes() == first
 
 
+def test_file_from_before_refined_atoms_were_kept(tmp_path):
+    y, d = samples(8000, 6)
+    path = tmp_path / "stream"
+    model = OnlineOrthogonalDictionary(batch_size=10, rng=0).partial_fit(y[:2000])
+    model.save(path)
+    stored = storage.load(path, "online orthogonal dictionary", version=2)
+    arrays = {k: x for k, x in stored.arrays.items() if k not in ("state.refined", "state.record")}
+    storage.save(path, "online orthogonal dictionary", 1, arrays, stored.header)
+    older = OnlineOrthogonalDictionary.load(path)
+    assert np.array_equal(older.components_, model.components_)
+    assert err4(older.partial_fit(y[2000:]).components_, d) <= 1e-6
+
+
 KILLED = """
 import os, signal, sys
 import numpy as np
@@ -262,10 +276,11 @@ def test_merge_permuted():
     y, d = samples(12000, 8)
     one = streamed(y[:6000], 10)
     order, signs = np.array([3, 1, 5, 0, 2, 4, 7, 6]), np.array([1, -1, -1, 1, 1, -1, 1, -1.0])
-    turned = {x: signs[:, None] * getattr(one, x)[order] for x in ("iterate", "gradient", "cross")}
-    both = dictionary_merge(one, one._replace(**turned))
+    matrices = ("iterate", "gradient", "cross", "refined")
+    turned = {x: signs[:, None] * getattr(one, x)[order] for x in matrices}
+    both = dictionary_merge(one, one._replace(record=one.record[:, order], **turned))
     assert int(both.status) == Status.OK
-    for name in ("iterate", "gradient", "cross", "noise", "objective", "energy"):
+    for name in (*matrices, "record", "noise", "objective", "energy"):
         size = np.max(np.abs(getattr(one, name)))
         assert np.max(np.abs(getattr(both.state, name) - getattr(one, name))) <= 1e-15 * size, name
     assert int(both.state.n_samples) == 2 * int(one.n_samples)

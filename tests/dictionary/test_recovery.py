@@ -61,6 +61,29 @@ def test_recovery_table(key):
     check_band(key, 4 if key[0] == 50 else 8)
 
 
+@pytest.mark.parametrize("theta", [0.1, 0.3])
+def test_refined_atoms_of_exactly_sparse_samples(theta):
+    y, d = samples(16000, 12, theta, seed=5)
+    state = streamed(y, 10)
+    found = orthola.dictionary_recovery(orthola.dictionary_result(state).dictionary, d)
+    assert found.err4 <= 1e-6
+    assert 1.0 - found.smallest <= 1e-6
+    assert error(state, d) >= 1e-4  # the iterate knows nothing of it
+
+
+@pytest.mark.parametrize("angle", [np.pi / 4, 0.3, 0.03], ids=lambda a: f"{a:.2g}")
+def test_mixed_atoms_are_found_again(angle):
+    # The first is unlike the iterate, the second worse than it, the third below any threshold
+    # that falls with the error of the other atoms.
+    y, d = samples(16000, 12, 0.1, seed=5)
+    state = streamed(y[:4000], 10)
+    turned = state.refined.copy()
+    c, s = np.cos(angle), np.sin(angle)
+    turned[:2] = np.array([[c, s], [-s, c]]) @ turned[:2]
+    spoilt = state._replace(refined=turned)
+    assert error(streamed(y[4000:], 10, state=spoilt), d, refine=True) <= 1e-6
+
+
 def test_no_second_projection_needed():
     key = (10, 0.3, 10, 30000, 0.0)
     default, _ = errors(key, 3)

@@ -17,9 +17,9 @@ __all__ = ["dictionary_steps"]
 
 @jit
 def dictionary_steps(
-    y: Any, a: Any, z: Any, cross: Any, precondition: Any, numbers: Any, first: Any, rates: Any,
-    clip: Any, floor: Any, factor: Any, level: Any, lean: Any, limit: Any, p: Any,
-    preconditioned: Any, project: Any,
+    y: Any, a: Any, z: Any, cross: Any, refined: Any, record: Any, precondition: Any, numbers: Any,
+    first: Any, rates: Any, clip: Any, floor: Any, factor: Any, limits: Any, period: Any,
+    lean: Any, limit: Any, p: Any, preconditioned: Any, project: Any,
 ) -> Any:  # fmt: skip
     """Advance by the mini-batches y (T, b, n) until one has a row that is not usable.
 
@@ -27,8 +27,10 @@ def dictionary_steps(
     ----------
     y : (T, b, n) array
         C-ordered, like all others; only read.
-    a, z, cross : (n, n) array
-        Iterate, averaged gradient and tail; overwritten.
+    a, z, cross, refined : (n, n) array
+        Iterate, averaged gradient, tail and refined atoms; overwritten.
+    record : (4, n) real array
+        As in `DictionaryState`; overwritten.
     precondition : (n, n) array
         Rows are multiplied by it if `preconditioned`.
     numbers : (4,) real array
@@ -36,9 +38,11 @@ def dictionary_steps(
     first, rates, clip, floor
         Steps taken before, (3, 3) array of c, s, e for weights c (t + s)^(-e) of averaging, moving
         and the tail, whether the first two are at most 1, and the least weight.
-    factor, level, lean, limit, p, project
-        Of the noise, its threshold, the leaning towards A, the largest sum of squares of a
-        mini-batch, the exponent, and whether there is a second projection.
+    factor, limits, period
+        Of the noise; of thresholds and of the contest of atoms; steps between two refined ones.
+    lean, limit, p, project
+        The leaning towards A, the largest sum of squares of a mini-batch, the exponent, and
+        whether there is a second projection.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def dictionary_steps(
     batches, b, n = y.shape
     rows, h = np.empty((b, n), y.dtype), np.empty((b, n), y.dtype)
     w, x = np.empty((b, n), y.dtype), np.empty((n, n), y.dtype)
-    size = np.empty(b * n, numbers.dtype)
+    size, sums = np.empty(b * n, numbers.dtype), np.empty((4, n), numbers.dtype)
     share = 1.0 / b
     for i in range(batches):
         energy = _scaled(y[i], numbers[3], rows)
@@ -61,21 +65,33 @@ def dictionary_steps(
         slow = min(rho, 1.0)
         seen = np.dot(rows, precondition) if preconditioned else rows
         c = np.dot(seen, np.conj(a).T)
-        objective = _powers(p, c, size, w)
+        objective = _powers(p, c, size, w, sums[0], sums[2])
         g = np.dot(np.conj(w).T, seen)
         square = _average(z, g, 1.0 - rho, rho * share)
         median = factor * _median(size)
         numbers[0] = (1.0 - slow) * numbers[0] + slow * median
         numbers[1] = (1.0 - slow) * numbers[1] + slow * share * objective
         numbers[2] = (1.0 - slow) * numbers[2] + slow * share * energy
-        _cut(c, size, level * numbers[0], h)
+        _divide(a, p, sums)
+        c = np.dot(seen, np.conj(refined).T)
+        _powers(p, c, size, h, sums[1], sums[3])
+        for k in range(4):
+            for j in range(n):
+                record[k, j] = (1.0 - omega) * record[k, j] + omega * (share * sums[k, j])
+        _cut(c, size, limits, numbers[0], p, record, h)
         g = np.dot(np.conj(h).T, seen)
-        _average(cross, g, 1.0 - omega, omega * share)
+        tail = _average(cross, g, 1.0 - omega, omega * share)
         _lean(x, z, a, lean, square)
         s = _polar(x)
         _average(a, s, 1.0 - gamma, gamma)
         if project:
             a[...] = _polar(a)
+        step = first + i + 1
+        if step % period == 0:
+            _lean(x, cross, a, lean, tail)
+            _settle(a, _polar(x), True, refined, record, limits)
+        elif step < period:
+            _settle(a, a, False, refined, record, limits)
     return batches
 
 
@@ -100,17 +116,21 @@ def _scaled(y: Any, scale: Any, out: Any) -> Any:
 
 
 @jit_part
-def _powers(p: Any, c: Any, size: Any, w: Any) -> Any:
-    """|C| and C |C|^(p-2); returns the sum of |C|^p."""
+def _powers(p: Any, c: Any, size: Any, w: Any, ones: Any, powers: Any) -> Any:
+    """|C|, C |C|^(p-2), and sums of |C| and |C|^p by columns; returns the sum of |C|^p."""
     total, j = 0.0, 0
+    ones[...], powers[...] = 0.0, 0.0
     for r in range(c.shape[0]):
         for k in range(c.shape[1]):
             s = abs(c[r, k])
             power = s if p == 3.0 else s * s if p == 4.0 else s ** (p - 2.0)
             size[j] = s
             w[r, k] = c[r, k] * power
-            total += s * s * power
+            ones[k] += s
+            powers[k] += s * s * power
             j += 1
+    for k in range(c.shape[1]):
+        total += powers[k]
     return total
 
 
@@ -136,13 +156,51 @@ def _average(old: Any, new: Any, keep: Any, weight: Any) -> Any:
 
 
 @jit_part
-def _cut(c: Any, size: Any, threshold: Any, h: Any) -> None:
-    """C where its modulus is above the threshold."""
+def _cut(c: Any, size: Any, limits: Any, noise: Any, p: Any, record: Any, h: Any) -> None:
+    """C where its modulus is above the threshold of its atom."""
+    n = c.shape[1]
+    thresholds = np.empty(n, record.dtype)
+    for k in range(n):
+        mean = record[1, k] if record[1, k] > 0.0 else 1.0
+        least = limits[1] * (record[3, k] / mean) ** (1.0 / (p - 1.0))
+        thresholds[k] = max(limits[0] * noise, least)
     j = 0
     for r in range(c.shape[0]):
-        for k in range(c.shape[1]):
-            h[r, k] = c[r, k] if size[j] > threshold else 0.0
+        for k in range(n):
+            h[r, k] = c[r, k] if size[j] > thresholds[k] else 0.0
             j += 1
+
+
+@jit_part
+def _length(row: Any) -> Any:
+    total = 0.0
+    for k in range(row.size):
+        total += row[k].real * row[k].real + row[k].imag * row[k].imag
+    return np.sqrt(total) if total > 0.0 else 1.0
+
+
+@jit_part
+def _divide(a: Any, p: Any, sums: Any) -> None:
+    """Sums of the codes of A as if its atoms had the norm 1."""
+    for j in range(a.shape[0]):
+        length = _length(a[j])
+        sums[0, j] /= length
+        sums[2, j] /= length**p
+
+
+@jit_part
+def _settle(a: Any, ahead: Any, due: Any, refined: Any, record: Any, limits: Any) -> None:
+    """Each refined atom becomes the one ahead if that is due and better, else that of A."""
+    for j in range(a.shape[0]):
+        length, cosine = _length(a[j]), 0.0
+        for k in range(a.shape[1]):
+            cosine += ahead[j, k].real * a[j, k].real + ahead[j, k].imag * a[j, k].imag
+        better = record[1, j] < (1.0 - limits[4]) * record[0, j]
+        better = better and cosine / length > limits[2]
+        if better and record[3, j] >= (1.0 - limits[3]) * record[2, j] and due:
+            refined[j] = ahead[j]
+        else:
+            refined[j] = a[j] / length
 
 
 @jit_part
