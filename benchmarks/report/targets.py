@@ -4,8 +4,9 @@
 made of. An item has a goal and says where its figure comes from:
 
 * ``case`` (with ``ours`` and ``peer``, of the item or of the target): a comparison of `duels`;
+* ``cases`` and ``number`` (with the same): the least ratio of all that begin so, where there are
+  so many of them;
 * ``file`` and ``path``: a number in another file of `results`, found by its keys;
-* ``value``: a figure that was read in such a run, but is in no file; it gives way to one that is;
 * none of these: not measured; ``note`` says why.
 
 ``goal`` is the least ratio peer / ours, or the most where the target says ``bound = "most"``;
@@ -17,7 +18,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +121,9 @@ def _figure(
     stated: dict[str, Any], duels: dict[tuple[str, str, str], Measured], results: Path
 ) -> tuple[float | None, str, str]:
     """The number, where it comes from, and its date."""
-    if "case" in stated:
-        duel = duels.get((stated["case"], stated["ours"], stated["peer"]))
-        if duel is not None:
-            ratio = duel.wall if stated.get("clock") == "wall" else duel.cpu
-            return ratio[0], duel.file, duel.date[:10]
+    found = _compared(stated, duels)
+    if found:
+        return _ratio(stated, found[0]), found[0].file, found[0].date[:10]
     if "file" in stated:
         data = _loaded(results / stated["file"])
         try:
@@ -135,6 +134,25 @@ def _figure(
             raise Mismatch(f"{stated['file']} has no {stated['path']}") from None
         return float(value), stated["file"], str(data["date"])[:10]
     return None, "", ""
+
+
+def _compared(
+    stated: dict[str, Any], duels: dict[tuple[str, str, str], Measured]
+) -> list[Measured]:
+    """The comparison that an item names, none if it was not made; of many the least ratio first."""
+    sides = stated.get("ours"), stated.get("peer")
+    if "cases" in stated:
+        known = [
+            duel
+            for (case, *both), duel in duels.items()
+            if case.startswith(stated["cases"]) and tuple(both) == sides
+        ]
+        return sorted(known, key=partial(_ratio, stated)) if len(known) == stated["number"] else []
+    return [duel for key, duel in duels.items() if key == (stated.get("case"), *sides)]
+
+
+def _ratio(stated: dict[str, Any], duel: Measured) -> float:
+    return duel.wall[0] if stated.get("clock") == "wall" else duel.cpu[0]
 
 
 @cache

@@ -1,8 +1,9 @@
 """Procrustes problems: the points, who fits them, and how good a fit is.
 
-A case (..., m, n) of Gaussian numbers is the points A. Their images are A R with Haar rotations R
-and a tenth of noise ("procrustes"), or Gaussian numbers of their own ("procrustes, independent"),
-as in comparisons of bare routines. Rows have weights for contenders that take them.
+A case (..., m, n) of Gaussian numbers, or of a given condition, is the points A. Their images are
+A R with Haar rotations R and a tenth of noise ("procrustes"), A R itself ("procrustes, exact"), or
+Gaussian numbers of their own ("procrustes, independent"), as in comparisons of bare routines. Rows
+have weights for contenders that take them.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from benchmarks.speed.protocol import Case, Job, contender, peer
 
 NOISE = 0.1
 LOOP_ITEMS = 100  # a Python loop over a long stack is sampled on so many items and scaled up
-INDEPENDENT = "procrustes, independent"
+INDEPENDENT, EXACT = "procrustes, independent", "procrustes, exact"
 
 
 def images(case: Case, a: NDArray[Any]) -> NDArray[Any]:
@@ -28,7 +29,7 @@ def images(case: Case, a: NDArray[Any]) -> NDArray[Any]:
     n = a.shape[-1]
     q = np.linalg.qr(rng.standard_normal((*a.shape[:-2], n, n)))[0]
     q[..., 0] *= np.sign(np.linalg.det(q))[..., None]
-    return (a @ q + NOISE * noise).astype(case.dtype)
+    return (a @ q + (0 if case.problem == EXACT else NOISE) * noise).astype(case.dtype)
 
 
 def weights(case: Case, a: NDArray[Any]) -> NDArray[Any]:
@@ -57,9 +58,19 @@ def alignment_accuracy(
     }
 
 
+def exact_accuracy(
+    a: NDArray[Any], b: NDArray[Any], w: NDArray[Any] | None, rotation: NDArray[Any]
+) -> Accuracy:
+    """The same, and what is left of the images that a rotation can reach, relative."""
+    misfit = np.linalg.norm(a @ rotation - b) / np.linalg.norm(b)
+    return alignment_accuracy(a, b, w, rotation) | {"misfit": float(misfit)}
+
+
 for _problem in ("procrustes", INDEPENDENT):
     MEASURES[_problem] = alignment_accuracy
     SUMMARY[_problem] = "{orthogonality:.1e} / {excess:.1e}"
+MEASURES[EXACT] = exact_accuracy
+SUMMARY[EXACT] = "{orthogonality:.1e} / {misfit:.1e}"
 
 
 def _job(
@@ -105,6 +116,16 @@ def _ours(case: Case, *, weighted: bool = False, **options: Any) -> Job:
 @contender("procrustes, NumPy arrays")
 def orthola_procrustes(case: Case) -> Job:
     return _ours(case)
+
+
+@contender("procrustes, refine=1")
+def orthola_refined(case: Case) -> Job:
+    return _ours(case, refine=1)
+
+
+@contender("procrustes, refine=0")
+def orthola_plain(case: Case) -> Job:
+    return _ours(case, refine=0)
 
 
 @contender("procrustes, rotations")

@@ -52,53 +52,64 @@ class Problem(NamedTuple):
     k: int
 
 
-def problem_of(problem: str, noise: NDArray[Any], dtype: Any) -> Problem:
-    """Signals with this noise, atoms and their Gram matrix."""
-    given = CONFIGURATIONS[problem.rpartition(" ")[2]]
-    rng = np.random.default_rng(given.atoms)
-    a = rng.standard_normal((given.atoms, given.features))
+def drawn(noise: NDArray[Any], atoms: int, k: int, dtype: Any) -> Problem:
+    """Signals of k atoms with this noise, so many atoms, and their Gram matrix."""
+    rng = np.random.default_rng(atoms)
+    a = rng.standard_normal((atoms, noise.shape[1]))
     a /= np.linalg.norm(a, axis=1, keepdims=True)
     y = np.empty(noise.shape)
     for i, e in enumerate(noise.astype(np.float64)):
-        clean = rng.standard_normal(given.k) @ a[rng.choice(given.atoms, given.k, replace=False)]
+        clean = rng.standard_normal(k) @ a[rng.choice(atoms, k, replace=False)]
         y[i] = clean + NOISE * np.linalg.norm(clean) / np.linalg.norm(e) * e
-    return Problem(y.astype(dtype), a.astype(dtype), (a @ a.T).astype(dtype), given.k)
+    return Problem(y.astype(dtype), a.astype(dtype), (a @ a.T).astype(dtype), k)
+
+
+def problem_of(problem: str, noise: NDArray[Any], dtype: Any) -> Problem:
+    """What the contenders are given in a case of this name with these numbers."""
+    given = CONFIGURATIONS[problem.rpartition(" ")[2]]
+    return drawn(noise, given.atoms, given.k, dtype)
+
+
+def judged(given: Problem, dense: NDArray[Any], rule: str) -> Accuracy:
+    """Supports and residuals of codes beside those of the pursuit without a Gram matrix."""
+    import orthola
+
+    codes = orthola.omp(
+        given.signals,
+        given.atoms,
+        n_nonzero=given.k,
+        selection=rule,
+        max_memory=2 * given.gram.nbytes - 1,  # too little for a Gram matrix
+    )
+    expected = np.zeros(dense.shape, dtype=bool)
+    np.put_along_axis(expected, codes.indices, values=True, axis=1)
+    same = ((dense != 0) == expected).all(axis=1)
+    residual = np.linalg.norm(given.signals - dense @ given.atoms, axis=1)
+    sizes = np.linalg.norm(given.signals, axis=1)
+    excess = np.abs(residual - codes.residual_norm) / sizes
+    return {
+        "wrong": float(1 - same.mean()),
+        "residual": float((residual / sizes).mean()),
+        "excess": float(excess[same].max(initial=0.0)),
+    }
 
 
 def _measure(problem: str) -> Callable[..., Accuracy]:
     def accuracy(noise: NDArray[Any], dense: NDArray[Any]) -> Accuracy:
-        import orthola
-
-        rule, given = problem.partition(" ")[0], problem_of(problem, noise, np.float64)
-        codes = orthola.omp(
-            given.signals,
-            given.atoms,
-            n_nonzero=given.k,
-            selection=rule,
-            max_memory=2 * given.gram.nbytes - 1,  # too little for a Gram matrix
-        )
-        expected = np.zeros(dense.shape, dtype=bool)
-        np.put_along_axis(expected, codes.indices, values=True, axis=1)
-        same = ((dense != 0) == expected).all(axis=1)
-        residual = np.linalg.norm(given.signals - dense @ given.atoms, axis=1)
-        sizes = np.linalg.norm(given.signals, axis=1)
-        excess = np.abs(residual - codes.residual_norm) / sizes
-        return {
-            "wrong": float(1 - same.mean()),
-            "residual": float((residual / sizes).mean()),
-            "excess": float(excess[same].max(initial=0.0)),
-        }
+        return judged(problem_of(problem, noise, np.float64), dense, problem.partition(" ")[0])
 
     return accuracy
 
 
+CODES = "{wrong:.2%} wrong / {residual:.4f} / {excess:.0e}"
 for _name in CONFIGURATIONS:
     for _rule in RULES:
         MEASURES[f"{_rule} {_name}"] = _measure(f"{_rule} {_name}")
-        SUMMARY[f"{_rule} {_name}"] = "{wrong:.2%} wrong / {residual:.4f} / {excess:.0e}"
+        SUMMARY[f"{_rule} {_name}"] = CODES
 
 
-def _dense(codes: Any, given: Problem) -> NDArray[Any]:
+def dense_codes(codes: Any, given: Problem) -> NDArray[Any]:
+    """As one array, zeros included."""
     dense = np.zeros((len(codes.indices), len(given.atoms)))
     np.put_along_axis(dense, codes.indices, codes.coefficients.astype(np.float64), axis=1)
     return dense
@@ -125,7 +136,7 @@ def _ours(case: Case, *, dtype: str | None = None, known_gram: bool = True, **op
     def call() -> Any:
         return orthola.omp(given.signals, given.atoms, n_nonzero=given.k, **options)
 
-    return Job(call, lambda codes: (_dense(codes, given),))
+    return Job(call, lambda codes: (dense_codes(codes, given),))
 
 
 @contender("omp, Gram matrix given")

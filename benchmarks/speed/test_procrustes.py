@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed import alignment as who
+from benchmarks.speed import symmetric_factors as symmetric
 from benchmarks.speed.protocol import Case, Unavailable, peer
 from benchmarks.speed.report import NO_GOAL, Compare, Goal, Outcome
 
@@ -16,7 +17,8 @@ Shape = tuple[int, ...]
 STACK: Shape = (10_000, 20, 3)
 MEDIUM_STACK: Shape = (200, 100, 64)
 MILLION: Shape = (1_000_000, 3)
-C_ORTHOGONAL, C_EXCESS = 50.0, 20.0  # in n u
+C_ORTHOGONAL, C_EXCESS, C_MISFIT, C_SYMMETRIC = 50.0, 20.0, 20.0, 20.0  # in n u
+CONDITION = 1e6  # of points that are worth a refinement
 CASES = 1000  # random weighted problems
 ROUNDING = 1e-13
 
@@ -28,7 +30,15 @@ sizes = pytest.mark.parametrize(
         (1000, 100),
         *(
             pytest.param(shape, marks=full)
-            for shape in ((10, 3), (1000, 10), (100, 64), (5000, 300), (300, 300), (100_000, 3))
+            for shape in (
+                (10, 3),
+                (1000, 10),
+                (100, 64),
+                (5000, 300),
+                (20000, 300),
+                (300, 300),
+                (100_000, 3),
+            )
         ),
     ],
     ids=lambda shape: "x".join(map(str, shape)),
@@ -104,6 +114,32 @@ def test_a_million_weights(compare: Compare, ours: Any, unweighted: Any) -> None
 def test_one_problem_against_qc_procrustes(compare: Compare, shape: Shape, goal: float) -> None:
     case = Case(who.INDEPENDENT, shape)
     judge(compare(case, who.orthola_procrustes, who.theochem_orthogonal, Goal(cpu=goal)))
+
+
+@pytest.mark.parametrize(
+    "shape", [(500, 50), pytest.param((10_000, 50), marks=full)], ids=["500x50", "10000x50"]
+)
+def test_refined_against_plain(compare: Compare, shape: Shape) -> None:
+    """It may take three times the time, and wins back what the plain fit has lost."""
+    case = Case(who.EXACT, shape, condition=CONDITION)
+    outcome = compare(case, who.orthola_refined, who.orthola_plain, Goal(cpu=1 / 3))
+    n, u = shape[-1], float(np.finfo(case.dtype).eps) / 2
+    assert outcome.ours["orthogonality"] <= C_ORTHOGONAL * n * u
+    assert outcome.ours["misfit"] <= C_MISFIT * n * u
+    assert outcome.peer["misfit"] > 10 * outcome.ours["misfit"]
+
+
+@pytest.mark.parametrize(
+    "shape", [(40, 30), pytest.param((400, 300), marks=full)], ids=["40x30", "400x300"]
+)
+def test_symmetric_factor_against_qc_procrustes(compare: Compare, shape: Shape) -> None:
+    case = Case(symmetric.PROBLEM, shape)
+    goal = Goal(cpu=6.0 if shape == (400, 300) else None)
+    outcome = compare(case, symmetric.orthola_symmetric, symmetric.theochem_symmetric, goal)
+    u = float(np.finfo(case.dtype).eps) / 2
+    for side in (outcome.ours, outcome.peer):
+        assert side["asymmetry"] <= C_SYMMETRIC * shape[-1] * u
+        assert side["slope"] <= C_SYMMETRIC * shape[-1] * u
 
 
 def test_weights_against_qc_procrustes(compare: Compare) -> None:

@@ -5,7 +5,9 @@ Time is never asserted: a goal that is missed shows as a number in the table.
 
 import pytest
 
+from benchmarks.speed import pursuit_forms as forms
 from benchmarks.speed import pursuits as who
+from benchmarks.speed.protocol import Case
 from benchmarks.speed.report import Compare, Goal, Outcome
 
 SAME = 0.001  # of the signals may have another support: near ties
@@ -66,3 +68,12 @@ def test_least_squares_rule_against_the_usual_one(compare: Compare, name: str) -
 def test_two_threads_against_one(compare: Compare, name: str, dtype: str) -> None:
     goal = Goal(wall=1.8)
     judge(compare(who.case_of(name, dtype), who.orthola_omp, who.orthola_one_thread, goal))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=() if case.shape[0] == 64 else full) for case in forms.CASES],
+    ids=lambda case: f"{case.problem} {case.shape[0]}x{case.shape[1]}",
+)
+def test_form_that_is_chosen_against_the_other(compare: Compare, case: Case) -> None:
+    judge(compare(case, forms.chosen_form, forms.other_form, Goal(cpu=0.87)))

@@ -83,7 +83,8 @@ ONE = 'case = "case 3x3", ours = "ours", peer = "peer"'
         (f"{{ {ONE}, goal = 6 }}, {{ {ONE}, goal = 4 }}", PARTLY),
         (f'{{ {ONE}, goal = 4 }}, {{ goal = 4, note = "no time" }}', f"{MET}, as far as measured"),
         ('{ case = "other", ours = "ours", peer = "peer", goal = 4 }', UNKNOWN),
-        ('{ case = "other", ours = "ours", peer = "peer", goal = 4, value = 5 }', UNKNOWN),
+        ('{ cases = "case ", number = 1, ours = "ours", peer = "peer", goal = 4 }', MET),
+        ('{ cases = "case ", number = 2, ours = "ours", peer = "peer", goal = 4 }', UNKNOWN),
         ('{ file = "other.json", path = ["a", 1], goal = 3 }', MET),
     ],
 )
