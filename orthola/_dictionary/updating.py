@@ -80,16 +80,14 @@ def explanation(state: DictionaryState, samples: Any, /, **options: Any) -> Expl
         "polar": "exact, by orthola.polar",
         "products": f"inexact, {oracle.steps} steps of matrix products",
     }
+    checked = oracle.method == "products" and oracle.checked
     host = concrete and y.ndim == 2 and (space.name == "numpy" or str(space.device) == "cpu")
     kernel = kernel_of(oracle, current().kernels) if host and space.name != "jax" else None
     facts = [
         ("state", f"{space.name} {space.dtype_name} of shape {tuple(a.shape)} on {space.device}"),
         ("mini-batch", f"{y.shape[-2]} rows"),
         ("linear problem", ways[oracle.method]),
-        (
-            "checked",
-            "steps further than 0.1 from orthogonal by the SVD" if oracle.checked else "no",
-        ),
+        ("checked", "steps further than 0.1 from orthogonal by the SVD" if checked else "no"),
         ("kernel", kernel or "none: Array-API text"),
     ]
     return Explanation(name, tuple(facts))
