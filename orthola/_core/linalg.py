@@ -1,10 +1,10 @@
 """The matrix operations that the Array-API standard lacks, for whole stacks at once.
 
 `products` hands an algorithm the one object it calculates with: `Products` (any library, stacks),
-`orthola._core.blas.BlasProducts` (one NumPy matrix, in place), or a device version registered in
-`orthola._kernels.table`. An algorithm is written once against these methods; Hermitian matrices
-made by `gram`, `inverse_shifted` and `tail` are opaque to it, because the BLAS version stores one
-triangle only.
+`orthola._core.blas_products.BlasProducts` (one NumPy matrix, in place), or a device version
+registered in `orthola._kernels.table`. An algorithm is written once against these methods;
+Hermitian matrices made by `gram`, `inverse_shifted` and `tail` are opaque to it, because the BLAS
+version stores one triangle only.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def products(space: Space) -> Products:
 def operations(space: Space, ndim: int) -> Products:
     """In-place BLAS for one NumPy matrix, the library's stacked operations otherwise."""
     if space.name == "numpy" and ndim == 2 and not space.is_half:
-        from .blas import BlasProducts
+        from .blas_products import BlasProducts
 
         return BlasProducts(space)
     return products(space)

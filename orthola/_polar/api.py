@@ -8,10 +8,11 @@ import numpy as np
 
 from .._core import autodiff, checks
 from .._core.dispatch import Explanation, explained_by
-from .._core.linalg import adjoint, hermitian_part
+from .._core.linalg import adjoint
 from .._core.options import current
 from .._core.space import Space, is_compiling, is_traced, resolve
 from .factors import FACTORS, raise_if_nonfinite
+from .other_side import larger_factor
 from .plan import METHODS, Plan, facts_of, plan_polar
 from .tangent import DEGENERATE
 
@@ -128,9 +129,11 @@ def polar(
     rank-deficient spectra of any condition: ||U^H U - I||_2 <= 10 u sqrt(n) and ||A - U H||_F <=
     (10 sqrt(n) + 60) u ||A||_F for the iterations, 10 n u and 10 max(n, 8) u ||A||_F for the SVD
     and where it had to step in; in single precision 1.5e-6 and 4e-6 for n <= 1000, whatever the
-    method. H has no eigenvalue below -max(n, 6) u ||A||_2. The residual is measured: an item in
-    which an iteration keeps no promise is computed again by the SVD, or says NOT_CONVERGED under
-    ``fallback=False``. The forward error of U itself is O(u sigma_1/sigma_n): that is the
+    method. H has no eigenvalue below -max(n, 6) u ||A||_2, n being its own order. Entries of H
+    that are subnormal are multiples of the smallest positive number nu (5e-324 or 1e-45): that
+    adds up to n nu to the residual and below the eigenvalues. The residual is measured: an item
+    in which an iteration keeps no promise is computed again by the SVD, or says NOT_CONVERGED
+    under ``fallback=False``. The forward error of U itself is O(u sigma_1/sigma_n): that is the
     conditioning of the problem.
 
     **Scale**: U(2^k A) = U(A) and H(2^k A) = 2^k H(A) bitwise while no entry leaves the normal
@@ -204,7 +207,7 @@ def polar_factors(a: Any, *, side: str, derivative: str, **options: Any) -> tupl
         # A^H = U' H' is A = H' U'^H: the small factor is the left one.
         u, x = adjoint(xp, u), adjoint(xp, x)
     if transposed == (side == "right"):
-        h = hermitian_part(xp, adjoint(xp, u) @ x if side == "right" else x @ adjoint(xp, u))
+        h = larger_factor(work, u, x, side=side)
     if work is not given:
         u, h = xp.astype(u, given.dtype), xp.astype(h, given.dtype)
     return u, h, status

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.blas import BlasProducts, lower_cholesky
+from .._core.blas import lower_cholesky
+from .._core.blas_products import BlasProducts
 from .._core.linalg import Products, adjoint, hermitian_part
 from .engine import Factor
 from .newton import newton_square

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._core.blas import BlasProducts, lean_svd
+from .._core.blas import lean_svd
+from .._core.blas_products import BlasProducts
 from .._core.errors import Status
 from .._core.space import Space
 from .engine import refined

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.blas import BlasProducts, lean_svd
+from .._core.blas import lean_svd
+from .._core.blas_products import BlasProducts
 from .._core.linalg import Products
 from .engine import Factor, refined
 

@@ -24,8 +24,8 @@ FEATURES = {path.name for path in ROOT.glob("_*") if path.is_dir()} - SERVICES -
 TEXTS = {
     "_polar": {
         "approximate", "chain", "engine", "gram", "halley", "image", "kinds", "minimax",
-        "newton", "newton_schulz", "qr_halley", "roots", "schedules", "svd", "tangent",
-        "weights",
+        "newton", "newton_schulz", "other_side", "qr_halley", "roots", "schedules", "svd",
+        "tangent", "weights",
     },
     "_maps": {
         "cayley_derivatives", "cayley_inverse_text", "cayley_plan", "cayley_retraction",

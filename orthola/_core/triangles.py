@@ -1,0 +1,76 @@
+"""The two triangles of a square NumPy matrix, in place and panel by panel: both stay in cache."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .blas import routines
+
+__all__ = ["PANEL", "asymmetry", "clear_upper", "fill_upper", "square_sum", "symmetrise"]
+
+PANEL = 64  # columns per panel where a transposed operand is read
+
+
+def square_sum(x: Any) -> float:
+    """||X||_F^2, by SciPy's BLAS as everywhere here: NumPy's own threads would spin beside it."""
+    flat = x.ravel(order="K")
+    return float(np.real(routines(x.dtype).dot(flat, flat)))
+
+
+def asymmetry(w: Any) -> float:
+    """||W - W^H||_F."""
+    total = 0.0
+    for j in range(0, w.shape[0], PANEL):
+        k = min(j + PANEL, w.shape[0])
+        gap = w[j:, j:k] - _conjugate(w[j:k, j:].T)
+        total += 2.0 * square_sum(gap) - square_sum(gap[: k - j])
+    return math.sqrt(total) if total >= 0 else math.nan
+
+
+def symmetrise(h: Any) -> Any:
+    """(H + H^H)/2."""
+    n = h.shape[0]
+    for j in range(0, n, PANEL):
+        k = min(j + PANEL, n)
+        block = h[j:k, j:k]
+        h[j:k, j:k] = 0.5 * (block + _conjugate(block.T))
+        below, right = h[k:, j:k], h[j:k, k:].T
+        below += _conjugate(right)
+        below *= 0.5
+        right[...] = _conjugate(below)
+    return h
+
+
+def fill_upper(g: Any) -> Any:
+    """Make a matrix Hermitian whose upper triangle holds anything."""
+    n = g.shape[0]
+    for j in range(0, n, PANEL):
+        k = min(j + PANEL, n)
+        block, mask = g[j:k, j:k], _lower_mask(k - j, g.dtype)
+        lower = block * mask
+        block[...] = lower + _conjugate(lower.T) * (1 - mask)
+        g[j:k, k:] = _conjugate(g[k:, j:k].T)
+    return g
+
+
+def clear_upper(g: Any) -> None:
+    """Zeros above the diagonal."""
+    n = g.shape[0]
+    for j in range(0, n, PANEL):
+        k = min(j + PANEL, n)
+        g[j:k, j:k] *= _lower_mask(k - j, g.dtype)
+        g[j:k, k:] = 0
+
+
+@lru_cache(maxsize=64)
+def _lower_mask(n: int, dtype: Any) -> Any:
+    """Ones on and below the diagonal: multiplying by it is ten times faster than numpy.tril."""
+    return np.asfortranarray(np.tri(n, dtype=dtype))
+
+
+def _conjugate(x: Any) -> Any:
+    return x.conj() if x.dtype.kind == "c" else x
