@@ -84,7 +84,7 @@ def procrustes(
     rotation_only : bool, optional
         Only rotations (det = 1) instead of all orthogonal matrices. Real arrays only.
     scaling, translation : bool, optional
-        Fit a factor, or a shift. Otherwise they are 1 and 0 in the result.
+        Fit a factor >= 0, or a shift. Otherwise they are 1 and 0 in the result.
     weights : array (..., m), optional
         Weights >= 0 of the points, taken in the precision of `a` and `b`: a weight of 2 counts
         like the same row twice.
@@ -125,8 +125,9 @@ def procrustes(
     -----
     **Solution.** With means taken off if there is a translation, M = A^H W B = U S V^H gives
     R = U V^H; rotations flip the direction of the smallest singular value if det(U V^H) < 0. The
-    scale is Re tr(R^H M)/||W^(1/2) A||^2, 0 if all points are equal. The residual is
-    formed from the points, or from the norms where that costs three digits at most.
+    scale is Re tr(R^H M)/||W^(1/2) A||^2; it is 0 if all points are equal, and if the images of
+    points on a line run the other way and the reflection is forbidden. The residual is formed from
+    the points, or from the norms where that costs three digits at most.
 
     **Uniqueness.** A singular value counts as zero up to max(m, n) u ||A||_F ||B||_F, u the unit
     roundoff of the sums, which its rounding cannot exceed; `completion` replaces directions up to

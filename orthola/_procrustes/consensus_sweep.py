@@ -108,7 +108,8 @@ def _rescaled(xp: Any, data: Data, points: Centred, scale: Any, inner: Any) -> A
     if data.mask is not None:
         ratio = xp.max(xp.where(data.sizes > 0, d / c, xp.zeros_like(c)), axis=-1)
         inner = inner + (ratio[..., None] * c - d) * scale
-    return _normalized(xp, data, inner / c)
+    # No scale is below 0: only rotations of a line, of which there is one, could ask for it.
+    return _normalized(xp, data, xp.where(inner < 0, xp.zeros_like(inner), inner) / c)
 
 
 def _objective(

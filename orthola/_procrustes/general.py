@@ -11,7 +11,7 @@ from .._core.linalg import wide
 from .._core.space import Space
 from .moments import Moments, Points, moments, pieces, squared_norm
 from .plan import Plan
-from .refine import fitted_scale, newton_step, worth_refining
+from .refine import fitted_scale, inner_product, newton_step, worth_refining
 from .solve import Solution, rank_tolerance, solve
 from .units import Units, measured, times_power
 
@@ -137,7 +137,7 @@ def _residual(
     """||W^(1/2) (c_a A_c R - c_b B_c)||_F."""
     xp = work.xp
     if plan.host:
-        inner = fitted_scale(xp, r, sums.cross, xp.ones_like(sums.squares_a))
+        inner = inner_product(xp, r, sums.cross)
         size = of_a * of_a * sums.squares_a + of_b * of_b * sums.squares_b
         total = size - 2.0 * of_a * of_b * inner
         if (total >= IDENTITY * size).all():

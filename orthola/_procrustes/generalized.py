@@ -61,7 +61,7 @@ def generalized_procrustes(
     rotation_only : bool, optional
         Only rotations (det = 1) instead of all orthogonal matrices. Real arrays only.
     scaling : bool, optional
-        Fit a factor for each configuration. The sum of the squared norms (about the means, if
+        Fit a factor >= 0 for each configuration. The sum of the squared norms (about the means, if
         there are translations) stays what it is: shrinking everything to a point is no solution.
     translation : bool, optional
         Fit a shift for each configuration. The consensus then has mean zero.

@@ -19,7 +19,15 @@ from .._core.space import Space
 from .moments import Moments, Points, cross_product, pieces
 from .solve import Solution
 
-__all__ = ["ENOUGH", "FAR", "fitted_scale", "newton_step", "turned", "worth_refining"]
+__all__ = [
+    "ENOUGH",
+    "FAR",
+    "fitted_scale",
+    "inner_product",
+    "newton_step",
+    "turned",
+    "worth_refining",
+]
 
 # Rounding of M turns R by about n u s_1/gap: up to this ratio that is as good as it gets.
 ENOUGH = 100.0
@@ -42,12 +50,22 @@ def worth_refining(space: Space, solution: Solution, sums: Moments) -> Any:
     return (s[..., 0] > ENOUGH * closest) & (inner * inner >= FAR)
 
 
+def inner_product(xp: Any, rotation: Any, cross: Any) -> Any:
+    """Re tr(R^H M) of each item."""
+    return xp.sum(_real(xp, xp.conj(rotation) * cross), axis=(-2, -1))
+
+
 def fitted_scale(xp: Any, rotation: Any, cross: Any, squares_a: Any) -> Any:
-    """Re tr(R^H M)/||A||^2, the best factor of A; 0 where A is 0."""
-    inner = xp.sum(_real(xp, xp.conj(rotation) * cross), axis=(-2, -1))
-    some = squares_a > 0
+    """The best factor >= 0 of A, max(Re tr(R^H M), 0)/||A||^2; 0 where A is 0.
+
+    The trace is a sum of singular values, the last of them perhaps with a minus. So it is below 0
+    by rounding only, but for rotations of a line, of which there is one: a factor below 0 would be
+    the reflection that was forbidden.
+    """
+    inner = inner_product(xp, rotation, cross)
+    some, zero = squares_a > 0, xp.zeros_like(inner)
     divisor = xp.where(some, squares_a, xp.ones_like(inner))
-    return xp.where(some, inner / divisor, xp.zeros_like(inner))
+    return xp.where(some & ~(inner < 0), inner / divisor, zero)
 
 
 def newton_step(

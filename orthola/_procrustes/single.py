@@ -62,7 +62,7 @@ def fit_one(space: Space, plan: Plan, points: Points) -> Any:
         return finished(space, plan, points, _lifted(sums, m, n, p, q, cross), None, parts)
     if flip:
         r = r - 2.0 * np.outer(u[:, -1], vh[-1])
-    scale = inner / p if plan.scaling else 1.0
+    scale = max(inner, 0.0) / p if plan.scaling else 1.0
     size = scale * scale * p + q
     total = size - 2.0 * scale * inner
     if total < IDENTITY * size:

@@ -12,7 +12,7 @@ from .._core.errors import Status
 from .._core.linalg import adjoint, wide
 from .._core.space import Space
 from .moments import squared_norm
-from .refine import fitted_scale
+from .refine import fitted_scale, inner_product
 from .solve import Solution, rank_tolerance, solve
 from .state import State, cancelled
 from .units import times_power
@@ -96,7 +96,7 @@ def answer(space: Space, question: Question, fit: Fit, squares: Any = None) -> t
     of_a, of_b, e = factors(space, question, fit)
     unit_a, unit_b, unit_w = (state.exponents[..., k] for k in range(3))
     if squares is None:
-        inner = fitted_scale(xp, r, state.cross, xp.ones_like(of_a))
+        inner = inner_product(xp, r, state.cross)
         squares = of_a * of_a * state.squares_a + of_b * of_b * state.squares_b
         squares = squares - 2.0 * of_a * of_b * inner
         squares = xp.where(squares > 0, squares, xp.zeros_like(squares))

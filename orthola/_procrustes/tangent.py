@@ -7,7 +7,8 @@ it but the sign of that eigenvalue of H):
     dR = R X,   H X + X H = R^H dM - dM^H R,
 
 a map that is its own adjoint. Scale and residual are values at an optimum, so the derivatives
-with respect to R drop out of theirs (envelope theorem), as do those of the means from M.
+with respect to R drop out of theirs (envelope theorem), as do those of the means from M. A scale of
+0 is held at its bound: its derivative is 0.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def fit_tangent(space: Space, plan: Plan, inputs: Any, outputs: Any, tangents: A
     dr = rotation_tangent(work, r, state.cross, dm)
     ds = xp.zeros_like(scale)
     if plan.scaling:
-        ds = (_inner(xp, r, dm) - scale * squares) / state.squares
+        ds = _free(xp, scale, (_inner(xp, r, dm) - scale * squares) / state.squares)
     moved = wide(ds) * (state.mean_a @ r) + wide(scale) * (mu_a @ r + state.mean_a @ dr)
     dt = (mu_b - moved if plan.translation else mu_b)[..., 0, :]
     return dr, ds, dt, residual
@@ -92,7 +93,7 @@ def fit_pullback(space: Space, plan: Plan, inputs: Any, outputs: Any, bars: Any)
         sbar = _sum(sbar, -_inner(xp, state.mean_a, back))
         rbar = _sum(rbar, -wide(scale) * (adjoint(xp, state.mean_a) @ row))
     if sbar is not None and plan.scaling:
-        share = sbar / state.squares
+        share = _free(xp, scale, sbar / state.squares)
         mbar, qbar = wide(share) * r, wide(-2.0 * scale * share)
     if rbar is not None:
         mbar = _sum(mbar, rotation_tangent(work, r, state.cross, rbar))
@@ -140,6 +141,11 @@ def _state(work: Space, plan: Plan, inputs: Any, outputs: Any) -> _State:
     error = wide(share) * (wide(scale) * (x @ r) - y)
     some = xp.where(squares > 0, squares, xp.ones_like(squares))
     return _State(x, y, w, weight, mean_a, adjoint(xp, x) @ wy, some, error)
+
+
+def _free(xp: Any, scale: Any, x: Any) -> Any:
+    """X where the scale is not held at 0, else 0."""
+    return xp.where(scale == 0, xp.zeros_like(x), x)
 
 
 def _column(work: Space, w: Any) -> Any:

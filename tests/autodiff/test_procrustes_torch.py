@@ -41,6 +41,7 @@ def pairs():
         "negative determinant": (x[0], flip),
         "batch": (x, x @ orthola.haar(3, shape=(3,), rng=2) + 0.2 * x[::-1]),
         "column": (x[0, :, :1], x[1, :, :1]),
+        "column that runs the other way": (x[0, :, :1], -x[1, :, :1]),
         "plane": (x[0, :, :2], x[1, :, :2]),
     }
 

@@ -85,5 +85,5 @@ def judged(a: Any, b: Any, w: Any, fit: Any, options: dict[str, bool]) -> tuple[
     if options["scaling"]:
         below = np.linalg.norm(x)
         dust = 8 * len(a) * roundoff(a.dtype) * np.linalg.norm(root * a)  # all points are equal
-        scale = s.sum() / below**2 if below > dust else 0.0  # negative only for n = 1
+        scale = max(s.sum(), 0.0) / below**2 if below > dust else 0.0
     return found, float(np.linalg.norm(scale * x @ (u @ vh) - y)), size

@@ -85,9 +85,36 @@ def test_scale_with_a_flip_is_the_best_and_not_negative():
     assert s > 0
     least = np.linalg.norm(s * a @ r - b)
     assert all(np.linalg.norm(t * a @ r - b) > least for t in (0.99 * s, 1.01 * s))
-    minus = procrustes([[1.0], [2.0]], [[-1.0], [-2.0]], rotation_only=True, scaling=True)
-    assert float(minus.transform.scale) == -1.0
-    assert float(minus.transform.rotation[0, 0]) == 1.0
+
+
+def backwards(a, b):
+    return procrustes(a, b, rotation_only=True, scaling=True, translation=True)
+
+
+@on_dtypes("float64")
+def test_a_line_is_not_reflected_by_a_scale_below_zero(backend, dtype):
+    """The best scale >= 0 of the only rotation of a line that runs the other way is 0."""
+    a = np.array([[1.0], [2.0], [4.0]])
+    b = np.stack([5.0 - 2.0 * a, 5.0 + 2.0 * a])
+    a = np.stack([a, a])
+    fit = backend.call(backwards, backend.asarray(a, dtype), backend.asarray(b, dtype))
+    parts = *fit.transform, fit.residual, fit.uniqueness.gap, fit.status
+    rotation, scale, shift, residual, gap, status = map(to_numpy, parts)
+    spread = 2.0 * np.linalg.norm(a[0] - a[0].mean())
+    eps = np.finfo(scale.dtype).eps
+    np.testing.assert_array_equal(rotation, np.ones((2, 1, 1)))
+    np.testing.assert_allclose(scale, [0.0, 2.0], rtol=4 * eps, atol=0)
+    np.testing.assert_allclose(shift[:, 0], [b[0].mean(), 5.0], rtol=20 * eps)
+    np.testing.assert_allclose(residual, [spread, 0.0], rtol=8 * eps, atol=20 * eps)
+    assert np.all(np.abs(gap) > 1)
+    assert status.tolist() == [Status.OK, Status.OK]
+    if backend.name == "numpy":  # one at a time, and summed in a stream
+        for x, y, s in zip(a, b, scale, strict=True):
+            assert float(backwards(x, y).transform.scale) == pytest.approx(s, rel=4 * eps)
+            stream = orthola.ProcrustesStream()
+            stream.update(x, y)
+            found = stream.solve(rotation_only=True, scaling=True, translation=True)
+            assert float(found.transform.scale) == pytest.approx(s, rel=20 * eps)
 
 
 # What is not determined

@@ -84,7 +84,7 @@ def procrustes_chunk(
             rough = total * total < _FAR * flags[lane] * flags[lane]
             if gap > tolerance and (n == 1 or s_1 <= enough * closest or rough):
                 regular[item] = True
-                flags[LANES + lane] = total
+                flags[LANES + lane] = max(total, 0.0)
                 numbers[2, item], numbers[3, item] = gap * size, gain
                 rank[item] = n if full else n - 1
         if scaling:
