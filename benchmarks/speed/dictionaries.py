@@ -119,6 +119,48 @@ def spams_online(case: Case) -> Job:
     return _job(case, learn)
 
 
+@contender("the published step, rewritten")
+def published_online(case: Case) -> Job:
+    """Mini-batches as ours, the published weights, two SVDs a step and no tail."""
+    batch = OURS[case.problem, case.shape[1]]
+
+    def learn(y: NDArray[Any], a: NDArray[Any]) -> Any:
+        z = np.zeros_like(a)
+        for t in range(len(y) // batch):
+            rows = y[t * batch : (t + 1) * batch]
+            c = rows @ a.T
+            rho, gamma = 4.0 * (t + 1) ** -0.5, 2.0 * (t + 2) ** -0.75
+            z = (1.0 - rho) * z + (rho / batch) * ((c * np.abs(c)).T @ rows)
+            a = _orthogonal((1.0 - gamma) * a + gamma * _orthogonal(z))
+        return a
+
+    return _job(case, learn)
+
+
+@contender("orthogonal_dictionary")
+def orthola_offline(case: Case) -> Job:
+    import orthola
+
+    return _job(case, lambda y, a: orthola.orthogonal_dictionary(y, init=a).dictionary)
+
+
+@contender("power method, 60 steps, rewritten")
+def power_method(case: Case) -> Job:
+    def learn(y: NDArray[Any], a: NDArray[Any]) -> Any:
+        for _ in range(60):
+            c = y @ a.T
+            a = _orthogonal((c * np.abs(c)).T @ y)
+        return a
+
+    return _job(case, learn)
+
+
+def _orthogonal(x: NDArray[Any]) -> NDArray[Any]:
+    """The polar factor, as one writes it."""
+    u, _, vh = np.linalg.svd(x)
+    return u @ vh  # type: ignore[no-any-return]
+
+
 @contender("dictionary_update")
 def orthola_update(case: Case) -> Job:
     import orthola

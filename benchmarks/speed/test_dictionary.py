@@ -17,8 +17,10 @@ full = pytest.mark.full
 
 
 def judge(outcome: Outcome) -> None:
-    """Every atom is found."""
+    """Every atom is found, and nearer than by the peer."""
     assert outcome.ours["lacking"] <= LACKING
+    assert outcome.ours["lacking"] < outcome.peer["lacking"]
+    assert outcome.ours["err4"] < outcome.peer["err4"]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +29,8 @@ def judge(outcome: Outcome) -> None:
         (who.SPARSE, (20_000, 20), 5.0),
         (who.SPARSE, (20_000, 50), 5.0),
         (who.SPARSE, (40_000, 100), 5.0),
-        pytest.param(who.DENSER, (20_000, 20), 5.0, marks=full),
-        pytest.param(who.DENSER, (40_000, 50), 5.0, marks=full),
+        pytest.param(who.DENSER, (30_000, 20), 5.0, marks=full),
+        pytest.param(who.DENSER, (60_000, 50), 5.0, marks=full),
     ],
     ids=str,
 )
@@ -36,9 +38,7 @@ def test_samples_per_second_against_sklearn(
     compare: Compare, problem: str, shape: tuple[int, int], goal: float
 ) -> None:
     case = Case(problem, shape)
-    outcome = compare(case, who.orthola_online, who.sklearn_online, Goal(cpu=goal))
-    judge(outcome)
-    assert outcome.ours["lacking"] <= outcome.peer["lacking"]
+    judge(compare(case, who.orthola_online, who.sklearn_online, Goal(cpu=goal)))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,9 @@ def test_samples_per_second_against_sklearn(
     [
         (who.DENSER, (30_000, 10)),
         (who.SPARSE, (20_000, 50)),
+        pytest.param(who.SPARSE, (20_000, 20), marks=full),
+        pytest.param(who.SPARSE, (40_000, 100), marks=full),
+        pytest.param(who.DENSER, (30_000, 20), marks=full),
         pytest.param(who.DENSER, (60_000, 50), marks=full),
     ],
     ids=str,
@@ -56,6 +59,24 @@ def test_recovery_and_time_against_spams(
     """Its penalty is chosen with the truth at hand; half or twice of it can be 1000 times worse."""
     case = Case(problem, shape)
     judge(compare(case, who.orthola_online, who.spams_online, Goal(cpu=1.0)))
+
+
+@pytest.mark.parametrize(
+    ("problem", "shape"),
+    [(who.DENSER, (30_000, 20)), pytest.param(who.SPARSE, (20_000, 50), marks=full)],
+    ids=str,
+)
+def test_a_pass_against_the_published_step(
+    compare: Compare, problem: str, shape: tuple[int, int]
+) -> None:
+    case = Case(problem, shape)
+    judge(compare(case, who.orthola_online, who.published_online, Goal(cpu=2.0)))
+
+
+@full
+def test_all_rows_at_hand_against_the_power_method(compare: Compare) -> None:
+    case = Case(who.DENSER, (20_000, 50))
+    judge(compare(case, who.orthola_offline, who.power_method, Goal(cpu=2.0)))
 
 
 @pytest.mark.parametrize(
