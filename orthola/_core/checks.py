@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 from .space import Space
 
-__all__ = ["compute_space", "count", "describe", "is_matrix", "is_square", "one_of", "real_in"]
+__all__ = [
+    "compute_space",
+    "count",
+    "describe",
+    "is_matrix",
+    "is_square",
+    "one_of",
+    "precision",
+    "real_in",
+]
 
 
 def is_matrix(function: str, x: Any, *, name: str = "a") -> None:
@@ -58,8 +66,10 @@ def count(function: str, option: str, value: Any, *, least: int = 1) -> int:
     return number
 
 
-def real_in(function: str, option: str, value: Any, low: float, high: float) -> float:
-    """Return `value` as a float in ``(low, high]``."""
+def real_in(
+    function: str, option: str, value: Any, low: float, high: float, *, closed: bool = False
+) -> float:
+    """Return `value` as a float in ``(low, high]``, or in ``[low, high]`` with `closed`."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -67,9 +77,17 @@ def real_in(function: str, option: str, value: Any, low: float, high: float) -> 
             f"{function}: expected {option} to be a real number, got {value!r} "
             f"({type(value).__name__})"
         ) from None
-    if not (low < number <= high) or math.isnan(number):
-        raise ValueError(f"{function}: expected {low} < {option} <= {high}, got {number!r}")
+    if not (low < number <= high or (closed and number == low)):
+        sign = "<=" if closed else "<"
+        raise ValueError(f"{function}: expected {low} {sign} {option} <= {high}, got {number!r}")
     return number
+
+
+def precision(function: str, option: str, value: Any, allowed: Iterable[str]) -> str:
+    """Name of the dtype that an option says: a string, or a dtype of any library."""
+    name = str(value).rsplit(".", 1)[-1].rstrip("'>")
+    one_of(function, option, name, allowed)
+    return name
 
 
 def compute_space(
@@ -82,9 +100,8 @@ def compute_space(
     """
     if compute_dtype is None:
         return space.with_dtype("float32") if space.is_half else space
-    name = str(compute_dtype).rsplit(".", 1)[-1].rstrip("'>")
     allowed = ("float32", "float64", *(("float16", "bfloat16") if half else ()))
-    one_of(function, "compute_dtype", name, allowed)
+    name = precision(function, "compute_dtype", compute_dtype, allowed)
     if space.is_complex:
         if name in ("float16", "bfloat16"):
             raise ValueError(

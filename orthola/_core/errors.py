@@ -65,8 +65,8 @@ ADVICE = {
         "be trusted. Usual reasons: for inverse maps (householder_vectors, cayley_inverse, "
         "cayley_frame_inverse) the input was not orthonormal to rounding, or, with signs given, "
         "has an eigenvalue too near -1 for them: pass orthola.polar(q).unitary, or leave "
-        "signs=None. For streams too much was removed: build the state again from the data that "
-        "remains."
+        "signs=None. For fits of points a weight was negative. For streams too much was removed: "
+        "build the state again from the data that remains."
     ),
     Status.TOLERANCE_NOT_MET: (
         "the largest number of terms was reached before the tolerance; what is returned is the "

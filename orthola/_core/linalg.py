@@ -20,9 +20,15 @@ __all__ = [
     "Front",
     "Products",
     "adjoint",
+    "conjugate",
     "hermitian_part",
+    "inner_product",
+    "inverse",
+    "inverse_positive",
     "operations",
     "products",
+    "real_part",
+    "start_vector",
     "sums_of_squares",
     "wide",
 ]
@@ -33,8 +39,7 @@ _POWER_STEPS = 6
 
 def adjoint(xp: Any, x: Any) -> Any:
     """Conjugate transpose of the last two axes: a view where conjugation is trivial."""
-    t = xp.matrix_transpose(x)
-    return xp.conj(t) if _is_complex(x.dtype) else t
+    return conjugate(xp, xp.matrix_transpose(x))
 
 
 @lru_cache(maxsize=64, typed=True)  # dtypes of different libraries must not be compared
@@ -47,6 +52,21 @@ def hermitian_part(xp: Any, x: Any) -> Any:
     """(X + X^H)/2, bitwise Hermitian: both triangles come from the same two numbers."""
     half = 0.5 * x
     return half + adjoint(xp, half)
+
+
+def conjugate(xp: Any, x: Any) -> Any:
+    """X itself if it is real."""
+    return xp.conj(x) if _is_complex(x.dtype) else x
+
+
+def real_part(xp: Any, x: Any) -> Any:
+    """X itself if it is real."""
+    return xp.real(x) if _is_complex(x.dtype) else x
+
+
+def inner_product(xp: Any, x: Any, y: Any) -> Any:
+    """Re tr(X^H Y) of each item."""
+    return xp.sum(real_part(xp, conjugate(xp, x) * y), axis=(-2, -1))
 
 
 def wide(scalar: Any) -> Any:

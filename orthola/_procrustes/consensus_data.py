@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import sums_of_squares, wide
+from .._core.linalg import inner_product, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
 
@@ -96,11 +96,7 @@ def centred(space: Space, model: Model, data: Data, x: Any) -> Centred:
 
 
 def _squares(space: Space, wx: Any, x: Any) -> Any:
-    xp = space.xp
-    if wx is x:
-        return sums_of_squares(xp, x)
-    inner = xp.real(xp.conj(wx) * x) if space.is_complex else wx * x
-    return xp.sum(inner, axis=(-2, -1))
+    return sums_of_squares(space.xp, x) if wx is x else inner_product(space.xp, wx, x)
 
 
 def _sizes(space: Space, data: Data, points: Centred) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint, wide
+from .._core.linalg import adjoint, inner_product, real_part, wide
 from .._core.space import Space
 from .api import procrustes
 from .consensus_data import Centred, Data, Model
@@ -52,7 +52,7 @@ def swept(
     scale = old.scale
     if model.scaling:
         consensus = _consensus(space, data, points, scale, rotation)[0]
-        inner = _inner(xp, rotation, crosses_of(xp, points, consensus))
+        inner = inner_product(xp, rotation, crosses_of(xp, points, consensus))
         scale = _rescaled(xp, data, points, scale, inner)
     consensus, total = _consensus(space, data, points, scale, rotation)
     new = old._replace(rotation=rotation, scale=scale, consensus=consensus)
@@ -119,7 +119,7 @@ def _objective(
     xp = space.xp
     if space.eager:
         size = xp.sum(new.scale * new.scale * points.squares, axis=-1)
-        value = size - _inner(xp, new.consensus, total)
+        value = size - inner_product(xp, new.consensus, total)
         if bool(xp.all(value >= _IDENTITY * size)):
             return value
     error = wide(new.scale) * (points.z @ new.rotation) + shifts(xp, model, data, new.consensus)
@@ -144,19 +144,11 @@ def _filled(
 
 
 def _weighted(xp: Any, data: Data, error: Any) -> Any:
-    squares = _real(xp, xp.conj(error) * error)
+    squares = real_part(xp, xp.conj(error) * error)
     if data.weights is not None:
         squares = data.weights[..., None] * squares
     return xp.sum(squares, axis=(-3, -2, -1))
 
 
-def _inner(xp: Any, x: Any, y: Any) -> Any:
-    return xp.sum(_real(xp, xp.conj(x) * y), axis=(-2, -1))
-
-
 def _nonzero(xp: Any, x: Any) -> Any:
     return xp.where(x == 0, xp.ones_like(x), x)
-
-
-def _real(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import Status
-from .._core.linalg import wide
+from .._core.linalg import inner_product, wide
 from .._core.space import Space
 from .moments import Moments, Points, moments, pieces, squared_norm
 from .plan import Plan
-from .refine import fitted_scale, inner_product, newton_step, worth_refining
+from .refine import fitted_scale, newton_step, worth_refining
 from .solve import Solution, rank_tolerance, solve
 from .units import Units, measured, times_power
 

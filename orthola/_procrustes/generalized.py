@@ -15,7 +15,6 @@ from .consensus import alternated
 from .consensus_data import Model, centred, collected
 from .consensus_sweep import shifts
 from .consensus_unique import unique_rotations
-from .plan import has_double
 from .transform import OrthogonalTransform
 
 __all__ = ["GPAResult", "generalized_procrustes"]
@@ -141,7 +140,7 @@ def generalized_procrustes(
         )
     model = Model(
         bool(rotation_only), bool(scaling), bool(translation),
-        max(checks.real_in(_NAME, "tol", tol, -1.0, 1.0), 8 * work.eps),
+        max(checks.real_in(_NAME, "tol", tol, 0.0, 1.0, closed=True), 8 * work.eps),
         checks.count(_NAME, "max_steps", max_steps),
     )  # fmt: skip
     with np.errstate(all="ignore"):
@@ -158,7 +157,7 @@ def _checked(
             f"{checks.describe(x)}"
         )
     work = checks.compute_space(_NAME, given, None)
-    if work.real_name == "float32" and has_double(work):
+    if work.real_name == "float32" and work.has_double:
         work = work.with_dtype(_WIDER[work.dtype_name])
     xp, shape = work.xp, tuple(x.shape)
     x = xp.astype(x, work.dtype, copy=False)

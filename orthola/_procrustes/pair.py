@@ -11,7 +11,6 @@ from .._core.errors import Status
 from .._core.linalg import sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space, resolve
-from .plan import has_double
 from .units import times_power
 
 __all__ = ["Pair", "pair_of"]
@@ -74,7 +73,7 @@ def pair_of(
             f"{tuple(b.shape)}"
         )
     work = checks.compute_space(function, given, None)
-    if work.real_name == "float32" and has_double(work):
+    if work.real_name == "float32" and work.has_double:
         work = work.with_dtype(_WIDER[work.dtype_name])
     xp = work.xp
     try:

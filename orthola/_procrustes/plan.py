@@ -9,7 +9,7 @@ from .._core.dispatch import find_kernel
 from .._core.space import Space
 from .._core.tuning import planned
 
-__all__ = ["ACCUMULATE", "COMPLETIONS", "Facts", "Plan", "facts_of", "has_double", "plan_fit"]
+__all__ = ["ACCUMULATE", "COMPLETIONS", "Facts", "Plan", "facts_of", "plan_fit"]
 
 ACCUMULATE = ("auto", "same", "float64")
 COMPLETIONS = ("nearest", "none")
@@ -47,14 +47,6 @@ class Facts(NamedTuple):
     batch: int
 
 
-def has_double(space: Space) -> bool:
-    """Whether float64 exists beside arrays of this space."""
-    if space.name == "numpy" or space.real_name == "float64":
-        return True
-    info = space.xp.__array_namespace_info__()
-    return "float64" in info.dtypes(device=space.device, kind="real floating")
-
-
 def facts_of(space: Space, a: Any) -> Facts:
     """Static facts of points (..., m, n)."""
     *shape, m, n = a.shape
@@ -64,7 +56,7 @@ def facts_of(space: Space, a: Any) -> Facts:
             batch *= k
     main = str(space.device) == "cpu"
     return Facts(
-        space.name, main, space.traced, has_double(space), space.dtype_name, m, n, batch
+        space.name, main, space.traced, space.has_double, space.dtype_name, m, n, batch
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.linalg import adjoint, wide
+from .._core.linalg import adjoint, inner_product, sums_of_squares, wide
 from .._core.space import Space
 from .moments import Moments, Points, cross_product, pieces
 from .solve import Solution
@@ -23,7 +23,6 @@ __all__ = [
     "ENOUGH",
     "FAR",
     "fitted_scale",
-    "inner_product",
     "newton_step",
     "turned",
     "worth_refining",
@@ -48,11 +47,6 @@ def worth_refining(space: Space, solution: Solution, sums: Moments) -> Any:
         closest = s[..., -2] + s[..., -1]
     inner = xp.sum(s, axis=-1) / (xp.sqrt(sums.squares_a) * xp.sqrt(sums.squares_b))
     return (s[..., 0] > ENOUGH * closest) & (inner * inner >= FAR)
-
-
-def inner_product(xp: Any, rotation: Any, cross: Any) -> Any:
-    """Re tr(R^H M) of each item."""
-    return xp.sum(_real(xp, xp.conj(rotation) * cross), axis=(-2, -1))
 
 
 def fitted_scale(xp: Any, rotation: Any, cross: Any, squares_a: Any) -> Any:
@@ -98,12 +92,8 @@ def turned(space: Space, solution: Solution, c: Any, tolerance: Any) -> tuple[An
     omega = xp.where(known, k / xp.maximum(total, floor), xp.zeros_like(k))
     omega = v @ omega @ adjoint(xp, v)
     omega = 0.5 * (omega - adjoint(xp, omega))
-    size = xp.sqrt(xp.sum(_real(xp, omega * xp.conj(omega)), axis=(-2, -1)))
+    size = xp.sqrt(sums_of_squares(xp, omega))
     omega = omega / wide(xp.maximum(size, xp.ones_like(size)))
     eye = xp.eye(n, dtype=r.dtype, device=space.device)
     # Cayley: (I - X/2)^-1 (I + X/2) is orthogonal to rounding for skew X.
     return r @ xp.linalg.solve(eye - 0.5 * omega, eye + 0.5 * omega), omega
-
-
-def _real(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x

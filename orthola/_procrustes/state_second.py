@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint, wide
+from .._core.linalg import adjoint, inner_product, wide
 from .._core.scaling import scale_by_power_of_two
 from .._core.space import Space
 from .moments import Points, cross_product, pieces, squared_norm
@@ -56,12 +56,8 @@ def improved(space: Space, question: Question, fit: Fit, second: Second) -> tupl
     c = adjoint(xp, solution.rotation) @ second.c
     rotation, x = turned(space, solution, c, fit.tolerance)
     skew = 0.5 * (c - adjoint(xp, c))
-    inner = xp.sum(_real(xp, xp.conj(skew) * x), axis=(-2, -1))
+    inner = inner_product(xp, skew, x)
     of_a, of_b, _ = factors(space, question, fit)
     squares = second.squares - of_a * of_b * inner
     squares = xp.where(squares > 0, squares, xp.zeros_like(squares))
     return fit._replace(solution=solution._replace(rotation=rotation)), squares
-
-
-def _real(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x

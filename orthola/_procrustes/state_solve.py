@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._core.errors import Status
-from .._core.linalg import adjoint, wide
+from .._core.linalg import adjoint, inner_product, wide
 from .._core.space import Space
 from .moments import squared_norm
-from .refine import fitted_scale, inner_product
+from .refine import fitted_scale
 from .solve import Solution, rank_tolerance, solve
 from .state import State, cancelled
 from .units import times_power
@@ -117,7 +117,3 @@ def answer(space: Space, question: Question, fit: Fit, squares: Any = None) -> t
         known.append(xp.where(xp.reshape(finite, shape), x, xp.full_like(x, float("nan"))))
     rank = xp.where(finite, solution.rank, xp.zeros_like(solution.rank))
     return (*known, rank, solution.unique & finite, xp.astype(code, xp.int32))
-
-
-def _real(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x

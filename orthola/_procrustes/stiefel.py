@@ -122,7 +122,7 @@ def stiefel_procrustes(
             "with more columns than rows has no orthonormal ones: exchange the roles of a and b"
         )
     starts = checks.count(_NAME, "starts", starts, least=0)
-    tol = max(checks.real_in(_NAME, "tol", tol, -1.0, 1.0), 8 * pair.work.eps)
+    tol = max(checks.real_in(_NAME, "tol", tol, 0.0, 1.0, closed=True), 8 * pair.work.eps)
     max_steps = checks.count(_NAME, "max_steps", max_steps, least=0)
     omega = None if metric is None else _metric(pair, metric, k)
     problem = _problem(pair, omega)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint, sums_of_squares, wide
+from .._core.linalg import adjoint, inner_product, sums_of_squares, wide
 from .._core.loops import bounded_while
 from .._core.space import Space
 
@@ -93,9 +93,7 @@ def _size(xp: Any, problem: Problem) -> Any:
 
 
 def _value(xp: Any, problem: Problem, q: Any, gq: Any) -> Any:
-    inner = xp.conj(q) * _by_metric(problem, gq - 2 * problem.n)
-    inner = xp.real(inner) if xp.isdtype(inner.dtype, "complex floating") else inner
-    return xp.sum(inner, axis=(-2, -1))
+    return inner_product(xp, q, _by_metric(problem, gq - 2 * problem.n))
 
 
 def _by_metric(problem: Problem, x: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint, hermitian_part, wide
+from .._core.linalg import adjoint, hermitian_part, inner_product, real_part, wide
 from .._core.space import Space
 from .lyapunov import solve_lyapunov
 from .plan import Plan
@@ -63,16 +63,16 @@ def fit_tangent(space: Space, plan: Plan, inputs: Any, outputs: Any, tangents: A
         mu_a, mu_b = mu_a / weight, mu_b / weight
     # The sums of wx and wy are zero if there are means: those of da and db drop out.
     dm = adjoint(xp, da) @ wy + adjoint(xp, wx) @ db
-    squares = 2 * _inner(xp, wx, da)
-    residual = _inner(xp, _by(w, state.error), wide(scale) * (da @ r) - db)
+    squares = 2 * inner_product(xp, wx, da)
+    residual = inner_product(xp, _by(w, state.error), wide(scale) * (da @ r) - db)
     if dw is not None:
         dm = dm + adjoint(xp, x) @ (dw * y)
-        squares = squares + _inner(xp, x, dw * x)
-        residual = residual + 0.5 * outputs[3] * _inner(xp, state.error, dw * state.error)
+        squares = squares + inner_product(xp, x, dw * x)
+        residual = residual + 0.5 * outputs[3] * inner_product(xp, state.error, dw * state.error)
     dr = rotation_tangent(work, r, state.cross, dm)
     ds = xp.zeros_like(scale)
     if plan.scaling:
-        ds = _free(xp, scale, (_inner(xp, r, dm) - scale * squares) / state.squares)
+        ds = _free(xp, scale, (inner_product(xp, r, dm) - scale * squares) / state.squares)
     moved = wide(ds) * (state.mean_a @ r) + wide(scale) * (mu_a @ r + state.mean_a @ dr)
     dt = (mu_b - moved if plan.translation else mu_b)[..., 0, :]
     return dr, ds, dt, residual
@@ -90,14 +90,14 @@ def fit_pullback(space: Space, plan: Plan, inputs: Any, outputs: Any, bars: Any)
         row = tbar[..., None, :]
         back = row @ adjoint(xp, r)
         mean_a, mean_b = -wide(scale) * back, row
-        sbar = _sum(sbar, -_inner(xp, state.mean_a, back))
+        sbar = _sum(sbar, -inner_product(xp, state.mean_a, back))
         rbar = _sum(rbar, -wide(scale) * (adjoint(xp, state.mean_a) @ row))
     if sbar is not None and plan.scaling:
         share = _free(xp, scale, sbar / state.squares)
         mbar, qbar = wide(share) * r, wide(-2.0 * scale * share)
     if rbar is not None:
         mbar = _sum(mbar, rotation_tangent(work, r, state.cross, rbar))
-    abar, bbar, wbar = xp.zeros_like(x), xp.zeros_like(y), _real(xp, xp.zeros_like(x[..., :1]))
+    abar, bbar, wbar = xp.zeros_like(x), xp.zeros_like(y), real_part(xp, xp.zeros_like(x[..., :1]))
     if mbar is not None:
         step = x @ mbar
         abar, bbar, wbar = abar + y @ adjoint(xp, mbar), bbar + step, wbar + _by_row(xp, step, y)
@@ -123,15 +123,15 @@ def _state(work: Space, plan: Plan, inputs: Any, outputs: Any) -> _State:
     xp = work.xp
     x, y = (xp.astype(t, work.dtype, copy=False) for t in inputs[:2])
     w = _column(work, inputs[2]) if len(inputs) > 2 else None
-    rows = xp.zeros_like(_real(xp, x[..., :1])) + 1.0
-    weight = xp.sum(rows if w is None else _real(xp, w), axis=(-2, -1))
+    rows = xp.zeros_like(real_part(xp, x[..., :1])) + 1.0
+    weight = xp.sum(rows if w is None else real_part(xp, w), axis=(-2, -1))
     weight = wide(xp.where(weight > 0, weight, xp.ones_like(weight)))
     mean_a = mean_b = 0 * x[..., :1, :]
     if plan.translation:
         mean_a, mean_b = _rows(xp, _by(w, x)) / weight, _rows(xp, _by(w, y)) / weight
         x, y = x - mean_a, y - mean_b
     wx, wy = _by(w, x), _by(w, y)
-    squares, others = _inner(xp, x, wx), _inner(xp, y, wy)
+    squares, others = inner_product(xp, x, wx), inner_product(xp, y, wy)
     r, scale, _, residual, *_ = outputs
     size = scale * scale * squares + others
     # Squared, because a root has no derivative at 0; the comparison itself has none.
@@ -149,7 +149,7 @@ def _free(xp: Any, scale: Any, x: Any) -> Any:
 
 
 def _column(work: Space, w: Any) -> Any:
-    return work.xp.astype(_real(work.xp, w), work.real_dtype, copy=False)[..., :, None]
+    return work.xp.astype(real_part(work.xp, w), work.real_dtype, copy=False)[..., :, None]
 
 
 def _by(w: Any | None, x: Any) -> Any:
@@ -164,15 +164,6 @@ def _rows(xp: Any, x: Any) -> Any:
     return xp.sum(x, axis=-2, keepdims=True)
 
 
-def _inner(xp: Any, x: Any, y: Any) -> Any:
-    """Re <X, Y> of each item."""
-    return xp.sum(_real(xp, xp.conj(x) * y), axis=(-2, -1))
-
-
 def _by_row(xp: Any, x: Any, y: Any) -> Any:
     """Re <x_i, y_i> for the rows of each item, as a column."""
-    return xp.sum(_real(xp, xp.conj(x) * y), axis=-1, keepdims=True)
-
-
-def _real(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x
+    return xp.sum(real_part(xp, xp.conj(x) * y), axis=-1, keepdims=True)

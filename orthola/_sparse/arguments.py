@@ -157,7 +157,7 @@ def _gram(function: str, space: Space, gram: Any, lead: tuple[int, ...], n: int)
 
 def _tolerances(function: str, space: Space, tol: Any, shape: tuple[int, ...]) -> Any:
     if not is_array_api_obj(tol) and not isinstance(tol, (list, tuple)):
-        tol = checks.real_in(function, "tol", tol, -1e-300, math.inf)
+        tol = checks.real_in(function, "tol", tol, 0.0, math.inf, closed=True)
         return space.xp.full(shape, tol, dtype=space.real_dtype, device=space.device)
     tol = _array(function, space, "tol", tol)
     if space.name == "numpy" and not (tol >= 0).all():
@@ -273,15 +273,14 @@ def _for_rule(space: Space, x: Any) -> Any:
 def _dependence(function: str, value: Any) -> float | None:
     if value is None:
         return None
-    return checks.real_in(function, "dependence_tol", value, -1e-300, 1.0)
+    return checks.real_in(function, "dependence_tol", value, 0.0, 1.0, closed=True)
 
 
 def _search(function: str, space: Space, options: Options) -> str | None:
     """Dtype of a search with a certificate; None where there is nothing to be gained."""
     if options.search_dtype is None:
         return None
-    name = str(options.search_dtype).rsplit(".", 1)[-1].rstrip("'>")
-    checks.one_of(function, "search_dtype", name, ("float32", "float64"))
+    name = checks.precision(function, "search_dtype", options.search_dtype, ("float32", "float64"))
     if name == space.real_name or space.real_name == "float32":
         return None
     if options.selection == "ols" or options.nonnegative:

@@ -109,6 +109,13 @@ def test_numbers_outside_are_refused(value):
     assert repr(value) in str(caught.value)
 
 
+def test_the_lower_end_is_taken_where_the_interval_is_closed():
+    assert real_in("f", "tol", 0, 0.0, 1.0, closed=True) == 0.0
+    for value in (-1e-300, 1.5, math.nan):
+        with pytest.raises(ValueError, match=r"f: expected 0\.0 <= tol <= 1\.0, got"):
+            real_in("f", "tol", value, 0.0, 1.0, closed=True)
+
+
 @pytest.mark.parametrize("value", [None, 1j, [0.5], "half"])
 def test_what_is_no_real_number_is_a_type_error(value):
     with pytest.raises(TypeError, match="f: expected tol to be a real number"):

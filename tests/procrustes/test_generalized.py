@@ -7,6 +7,7 @@ import pytest
 
 import orthola
 from orthola import Status, generalized_procrustes
+from orthola.testing import gaussian
 from tests.dtypes import on_dtypes, real_of
 from tests.isolation import assert_same_kind, to_numpy
 
@@ -221,6 +222,19 @@ def test_points_that_are_all_equal_get_scale_zero():
     assert found.transforms.scale[2] == 0
     assert found.status == Status.RANK_DEFICIENT
     assert np.isfinite(found.objective).all()
+
+
+def test_a_line_that_runs_backwards_gets_scale_zero_instead_of_a_reflection():
+    line = gaussian(12, 1, rng=0)
+    x = np.stack([line, 2.0 * line, -line]) + 0.1 * gaussian(12, 1, shape=(3,), rng=1)
+    found = generalized_procrustes(x, rotation_only=True, scaling=True)
+    np.testing.assert_allclose(found.transforms.rotation, 1.0, rtol=C * U)
+    assert np.all(found.transforms.scale[:2] > 0.5)
+    assert found.transforms.scale[2] == 0.0
+    assert np.all(np.diff(found.objective) <= 0.0)
+    free = generalized_procrustes(x, scaling=True)
+    assert np.all(free.transforms.scale > 0.5)
+    assert free.objective[-1] < found.objective[-1]
 
 
 def test_what_does_not_fit_is_refused():
