@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.errors import Status
-from .._core.linalg import wide
+from .._core.linalg import inner_product, wide
 from .._core.space import Space
-from .gradient import inner
 from .oracle import Oracle, leaning, projected
 from .state import DictionaryState
 
@@ -26,7 +25,7 @@ def answer(space: Space, state: DictionaryState, refine: bool) -> tuple[Any, ...
         tail = projected(space, _EXACT, leaning(space, state.cross, q))
         q = xp.where(wide(begun), tail, q)
     sizes = xp.linalg.svdvals(state.gradient)
-    gap = xp.sum(sizes, axis=-1) - inner(space, state.gradient, state.iterate)
+    gap = xp.sum(sizes, axis=-1) - inner_product(space.xp, state.gradient, state.iterate)
     gap = p * xp.clip(gap, min=0.0) * state.scale**p
     status = _status(space, state, sizes)
     return q, gap, state.noise * state.scale, status, _atoms(space, state, q)

@@ -7,7 +7,7 @@ from typing import Any
 from .._core.linalg import adjoint
 from .._core.space import Space
 
-__all__ = ["gradient", "inner", "nuclear_norm", "powers"]
+__all__ = ["gradient", "nuclear_norm", "powers"]
 
 
 def powers(p: float, c: Any, size: Any) -> Any:
@@ -28,15 +28,6 @@ def gradient(space: Space, p: float, a: Any, y: Any) -> tuple[Any, Any]:
     share = p / y.shape[-2]
     value = xp.sum(size * xp.abs(w), axis=(-2, -1)) / y.shape[-2]
     return value, share * (adjoint(xp, w) @ y)
-
-
-def inner(space: Space, x: Any, y: Any) -> Any:
-    """Re <X, Y> per item."""
-    xp = space.xp
-    if space.is_complex:
-        both = xp.real(x) * xp.real(y) + xp.imag(x) * xp.imag(y)
-        return xp.sum(both, axis=(-2, -1))
-    return xp.sum(x * y, axis=(-2, -1))
 
 
 def nuclear_norm(space: Space, x: Any) -> Any:

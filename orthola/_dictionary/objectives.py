@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import polar
 from .._core import checks
-from .._core.linalg import Products, adjoint, hermitian_part
+from .._core.linalg import Products, adjoint, hermitian_part, inner_product
 from .._core.space import Space, resolve
 from .._core.storage import on_host
 from .arguments import exponent
-from .gradient import gradient, inner, nuclear_norm
+from .gradient import gradient, nuclear_norm
 
 __all__ = [
     "DictionaryRecovery",
@@ -156,7 +156,7 @@ def frank_wolfe_gap(dictionary: Any, samples: Any, /, *, p: float = 3.0) -> Any:
     p = exponent("frank_wolfe_gap", p)
     space, (a, y) = resolve("frank_wolfe_gap", dictionary, samples)
     _, g = gradient(space, p, a, y)
-    return nuclear_norm(space, g) - inner(space, g, a)
+    return nuclear_norm(space, g) - inner_product(space.xp, g, a)
 
 
 @np.errstate(all="ignore")

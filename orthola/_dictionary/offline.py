@@ -8,12 +8,12 @@ import numpy as np
 
 from .._core import checks
 from .._core.errors import Status
-from .._core.linalg import wide
+from .._core.linalg import inner_product, wide
 from .._core.shared_memory import as_numpy, as_tensor, ordinary
 from .._core.space import Space, resolve
 from .arguments import expect_usable, exponent, start_of
 from .frank_wolfe import DictionaryResult
-from .gradient import inner, nuclear_norm
+from .gradient import nuclear_norm
 from .oracle import Oracle, plan_oracle, projected
 from .power import climbed, noise_of, refined
 from .step import frozen_scale, largest_in_rows, reach
@@ -151,7 +151,7 @@ def _solved(
     if refine:
         better, cross = refined(space, oracle, q, y, rows=rows)
         q = xp.where(wide(climb.done), better, q)
-    gap = nuclear_norm(space, climb.slope) - inner(space, climb.slope, climb.iterate)
+    gap = nuclear_norm(space, climb.slope) - inner_product(space.xp, climb.slope, climb.iterate)
     s = xp.linalg.svdvals(cross)
     missing = s[..., -1] <= n * space.eps * s[..., 0]
     code = xp.astype(missing, xp.int32) * int(Status.RANK_DEFICIENT)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._core.linalg import adjoint, wide
+from .._core.linalg import adjoint, conjugate, real_part, wide
 from .._core.loops import bounded_while
 from .._core.space import Space
 from .gradient import powers
@@ -99,9 +99,9 @@ class Contest:
             ahead, _ = renewed(now)
         length = lengths(xp, iterate)
         unit = iterate / length[..., None]
-        both = xp.real(ahead * xp.conj(unit)) if space.is_complex else ahead * unit
+        cosine = xp.sum(real_part(xp, ahead * conjugate(xp, unit)), axis=-1)
         better = counted[..., 1, :] < (1.0 - GAIN) * counted[..., 0, :]
-        better = better & (xp.sum(both, axis=-1) > ALIKE)
+        better = better & (cosine > ALIKE)
         better = better & (counted[..., 3, :] >= (1.0 - LOSS) * counted[..., 2, :])
         better = better & due[..., None]
         # Before the first polar factor, and where it is no better: the iterate.
