@@ -43,7 +43,7 @@ _HOME = {
     "RebaseResult": "orthola._maps.retraction",
     "SVDCertificate": "orthola._lowrank.certificate",
     "SVDConfig": "orthola._lowrank.state",
-    "SVDResult": "orthola._lowrank.incremental",
+    "SVDResult": "orthola._lowrank.results",
     "SVDState": "orthola._lowrank.state",
     "Schedule": "orthola._polar.schedules",
     "Status": "orthola._core.errors",
@@ -97,10 +97,10 @@ _HOME = {
     "skew_exp_frame": "orthola._maps.exponential_frame",
     "skew_from_vector": "orthola._maps.packed",
     "stiefel_procrustes": "orthola._procrustes.stiefel",
-    "svd_downdate": "orthola._lowrank.incremental",
+    "svd_downdate": "orthola._lowrank.combining",
     "svd_init": "orthola._lowrank.incremental",
-    "svd_merge": "orthola._lowrank.incremental",
-    "svd_result": "orthola._lowrank.incremental",
+    "svd_merge": "orthola._lowrank.combining",
+    "svd_result": "orthola._lowrank.results",
     "svd_update": "orthola._lowrank.incremental",
     "symmetric_procrustes": "orthola._procrustes.symmetric",
     "testing": "orthola.testing",
@@ -226,15 +226,10 @@ if TYPE_CHECKING:
     from ._lowrank.bounds import ConcatSVDBounds, concat_svd_bounds
     from ._lowrank.certificate import SVDCertificate
     from ._lowrank.clustering import ClusterResult, cluster_blocks
+    from ._lowrank.combining import svd_downdate, svd_merge
     from ._lowrank.concatenated import ConcatSVDResult, concat_svd
-    from ._lowrank.incremental import (
-        SVDResult,
-        svd_downdate,
-        svd_init,
-        svd_merge,
-        svd_result,
-        svd_update,
-    )
+    from ._lowrank.incremental import svd_init, svd_update
+    from ._lowrank.results import SVDResult, svd_result
     from ._lowrank.state import SVDConfig, SVDState
     from ._lowrank.stream import IncrementalSVD
     from ._maps.cayley import cayley, cayley_inverse

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint
 from .._core.space import Space
+from .plan import even_width
 from .sketch import reinjected, shrunk
 from .stack import left_vectors
 from .state import Flag, SVDConfig, SVDState, accumulators
@@ -88,7 +89,7 @@ def append_pieces(
     Every piece is one more truncation on the longest path.
     """
     xp, n = space.xp, part.columns.shape[1]
-    width = width or max(2 * config.capacity, 32)
+    width = width or even_width(n, max(2 * config.capacity, 32))
     total = state.energy + part.energy
     step = 0.0 * total
     # First, so that a tolerance is not spent twice.

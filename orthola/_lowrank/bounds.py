@@ -47,9 +47,10 @@ def concat_svd_bounds(blocks: Iterable[Any], rank: int, /, *, axis: int = 0) -> 
     Returns
     -------
     ConcatSVDBounds
-        Six float64 numbers, relative to the Frobenius norm of all; 0 if all blocks are 0, NaN if
-        there are NaN or infinities. ``incremental`` <= ``union`` <= ``weyl`` and ``residual``,
-        up to rounding.
+        Six arrays of no axes of the library of the blocks (NumPy: its scalars), float64 (float32
+        where the device has no other), relative to the Frobenius norm of all; 0 if all blocks
+        are 0, NaN if there are NaN or infinities. ``incremental`` <= ``union`` <= ``weyl`` and
+        ``residual``, up to rounding.
 
     Raises
     ------

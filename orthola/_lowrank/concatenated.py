@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from .._core.linalg import adjoint
 from .._core.space import resolve
 from .certificate import SVDCertificate
-from .incremental import svd_init, svd_result, svd_update
+from .incremental import svd_init, svd_update
+from .results import svd_result
 from .state import SVDConfig
 
 __all__ = ["ConcatSVDResult", "concat_svd"]

@@ -48,6 +48,9 @@ def decomposed(
     live = sigma > space.eps * sigma[0] if layout != "gram" else sigma > 0
     if config.tolerance is not None and not fixed:
         allowed = budget(space, config, state, state.energy) - state.discarded
+        if layout == "gram":
+            # What the certificate adds for squares, of any rank.
+            allowed = allowed - (1.0 + float(sigma.shape[0]) ** 0.5) * state.square_loss
         kept = xp.minimum(
             count_within(xp, sigma**2, allowed), xp.sum(xp.astype(live, xp.int32), dtype=xp.int32)
         )

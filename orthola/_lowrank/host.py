@@ -18,7 +18,7 @@ from .exact import appended_rows
 from .gram import added
 from .orthonormality import ALWAYS, tended
 from .phases import Lacking, received
-from .plan import piece_width
+from .plan import even_width, piece_width
 from .randomized import compressed
 from .refresh import grown
 from .scale import in_units, reach, units_for
@@ -113,10 +113,10 @@ def append_part(
         factor = appended_rows(state.factor, part.columns)
         return counted(space, state._replace(factor=factor), part, step, 0.0)
     part = compressed(space, config, state, part)
-    width = piece_width(config, state.factor.shape)
-    truncations = -(-part.columns.shape[1] // width)
+    n = part.columns.shape[1]
+    width = even_width(n, piece_width(config, state.factor.shape))
     state = append_pieces(space, config, state, part, _factorise(space, config), width)
-    return tended(space, state, truncations, min(width, part.columns.shape[1]))
+    return tended(space, state, -(-n // width), width)
 
 
 def _factorise(

@@ -102,7 +102,10 @@ class Intake:
             return 1
         if self.extras["buffer"] != "auto":
             return int(self.extras["buffer"])
-        return flush_width(config, self.space)
+        kept = 0
+        if config.tolerance is not None and self.state is not None:
+            kept = int(self.state.rank)  # far more than there is room for at first
+        return flush_width(config, self.space, kept)
 
     def _by_units(self, config: SVDConfig) -> bool:
         """Whether it matters what came together."""

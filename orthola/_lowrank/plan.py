@@ -11,6 +11,7 @@ from .state import EXACT_UP_TO, SVDConfig
 
 __all__ = [
     "costs",
+    "even_width",
     "explained",
     "flush_width",
     "leaf_width",
@@ -85,6 +86,12 @@ def piece_width(config: SVDConfig, shape: tuple[int, ...]) -> int:
     return max(32, int(shape[1]))
 
 
+def even_width(columns: int, width: int) -> int:
+    """Columns of pieces of one size, and of about this width: fewest truncations, none of few."""
+    pieces = max(1, (2 * columns + width) // (2 * width))
+    return max(1, -(-columns // pieces))
+
+
 def leaf_width(config: SVDConfig) -> int:
     """Columns of a random leaf."""
     return config.capacity + _MORE
@@ -109,15 +116,15 @@ def narrowed(space: Space, config: SVDConfig, columns: int, *, in_place: bool) -
     return modelled["randomized"].block < _WORTH_IT * other
 
 
-def flush_width(config: SVDConfig, space: Space | None) -> int:
-    """Samples worth collecting before they are taken in."""
+def flush_width(config: SVDConfig, space: Space | None, kept: int = 0) -> int:
+    """Samples worth collecting before they are taken in, with so many directions kept so far."""
     if space is None:
         return max(32, config.capacity)
     layout = config.layout(space)
     if layout == "basis":
         if config.engine == "randomized":
             return _WIDE_ENOUGH * leaf_width(config)
-        return max(32, config.capacity)
+        return max(32, config.capacity, kept)
     return max(32, min(config.features, 1024))
 
 

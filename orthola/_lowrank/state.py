@@ -23,6 +23,7 @@ ENGINES = ("auto", "exact-r", "exact-gram", "exact-refresh", "brand", "stack", "
 METHODS = ("svd", "frequent-directions")
 LAYOUTS = {"exact-r": "r", "exact-gram": "gram", "exact-refresh": "refresh"}  # others: "basis"
 EXACT_UP_TO = 8  # times the kept directions: below this order a triangle is cheaper than a basis
+_COARSE = 5e-3  # tolerance from which on squares may be kept: what they lose is far below it
 _FIRST_CAPACITY = 64  # columns kept at first where a tolerance decides about the rank
 
 
@@ -61,16 +62,18 @@ optional
         How blocks are taken in. The exact ones keep d x d numbers and discard nothing, the others
         d x (k + oversample). ``explain(svd_update, ...)`` says what "auto" chose. "exact-gram"
         squares the data: below the root of the precision, times the largest one, singular values
-        are lost, and the certificate says so. "exact-refresh" adds up squares in the basis of the
-        first samples instead, which keeps small ones, and goes on with a triangle where that basis
-        does not fit later samples.
+        are lost, and the certificate says so; "auto" takes it for single precision, and for a
+        tolerance of 5e-3 or more, which is far above that. "exact-refresh" adds up squares in the
+        basis of the first samples instead, which keeps small ones, and goes on with a triangle
+        where that basis does not fit later samples.
     method : {"svd", "frequent-directions"}, optional
         What is kept. "svd": the leading directions, as they are. "frequent-directions": a sketch B
         of k + oversample columns that every truncation shrinks, so that M M^H - B B^H is at most
         the squared error of the best rank j over k + oversample + 1 - j, for every j: a bound known
         before any data. Its singular values are too small, by as much as it was shrunk.
     oversample : int or "auto", optional
-        Directions kept beyond `rank`. "auto": max(8, k/4), at most 64.
+        Directions kept beyond `rank`. "auto": max(8, k/4), at most 64. With a tolerance, beyond
+        what it needs so far; "auto" is then max(8, k/4), and all where there is room for d.
     sketch : int or "auto", optional
         Columns of the side sketch of what was discarded; 0 for none. "auto": max(4, q/8), with
         q = rank + oversample; none with a tolerance.
@@ -191,7 +194,10 @@ optional
             return layout
         if self.shrinks or self.features > EXACT_UP_TO * self.capacity:
             return "basis"
-        return "gram" if space.eps > 1e-10 and self.wide(space) is not space else "r"
+        wide = self.wide(space)
+        single = space.eps > 1e-10 and wide is not space
+        coarse = self.tolerance is not None and self.tolerance >= _COARSE and wide.eps < 1e-10
+        return "gram" if single or coarse else "r"
 
     def wide(self, space: Space) -> Space:
         """Where small matrices are calculated with."""

@@ -10,10 +10,11 @@ from .._core import checks
 from .._core.linalg import adjoint
 from .._core.space import resolve
 from .certificate import SVDCertificate
+from .combining import svd_downdate, svd_merge
 from .extending import extended
-from .incremental import SVDResult, svd_downdate, svd_merge, svd_result
 from .inner import InnerProduct, forward, same_inner_product, weighted
 from .intake import Intake
+from .results import SVDResult, svd_result
 from .rotations import right_blocks
 from .state import Flag, SVDConfig, SVDState
 from .stream_file import Kept, read, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +13,13 @@ from .._core import storage
 from .._core.random import destination
 from .intervals import Interval
 from .rotations import Rotation
-from .state import SVDConfig, SVDState
+from .state import EXACT_UP_TO, SVDConfig, SVDState
 from .window import Window
 
 __all__ = ["Kept", "read", "write"]
 
-_KIND, _VERSION = "svd stream", 2  # 1: rotations were single matrices, nothing was centred
+# 1: rotations were single matrices, nothing was centred; 2: "auto" kept R for any tolerance
+_KIND, _VERSION = "svd stream", 3
 _PARTS = ("upper", "lower", "shift", "roots")
 
 
@@ -105,11 +106,22 @@ def read(path: str | os.PathLike[str], xp: Any, device: Any, inner: Any = None) 
             tuple(state(f"newer.{i}") for i in range(newer)),
             state("running") if newer else None,
         )
+    config = SVDConfig(**head["config"])
+    if stored.version < 3 and head["dtype"] in ("float64", "complex128"):
+        config = _as_it_was(config)
     return Kept(
-        SVDConfig(**head["config"]), head["library"] if xp is None else place.xp.__name__,
+        config, head["library"] if xp is None else place.xp.__name__,
         head["dtype"], state("state"), window, frozenset(head["shards"]), head["extras"],
         rotations, inner, [(start, stop) for start, stop in head.get("intervals", ())],
     )  # fmt: skip
+
+
+def _as_it_was(config: SVDConfig) -> SVDConfig:
+    """With the engine that "auto" chose before version 3 for double precision and a tolerance."""
+    small = config.features <= EXACT_UP_TO * config.capacity
+    if config.engine != "auto" or config.tolerance is None or not small:
+        return config
+    return replace(config, engine="exact-r")
 
 
 def _rotation(stored: storage.Stored, i: int, note: Any) -> tuple[Any, ...]:

@@ -67,12 +67,11 @@ def split(
         # What is only rounding is left behind too, and counted; so zero data have rank zero.
         live = s > space.eps * s[0]
     else:
-        allowed = SPENT * budget(space, config, state, energy) - state.discarded
-        keep = count_within(xp, squares, allowed)
+        needed, keep = _within_budget(space, config, state, s, squares, energy)
         live = index < keep
         if space.eager and config.max_rank is None:
             width = _grown(width, int(keep), d)
-        capped = keep > width
+        capped = needed > width
     kept = live & (index < width)
     rank = xp.sum(xp.astype(kept, state.rank.dtype), dtype=state.rank.dtype)
     zero = xp.zeros_like(squares)
@@ -90,6 +89,27 @@ def split(
         basis, sigma, rank, xp.sum(left), xp.max(left), side, xp.sum(outside), xp.max(outside),
         capped,
     )  # fmt: skip
+
+
+def _within_budget(
+    space: Space, config: SVDConfig, state: SVDState, s: Any, squares: Any, energy: Any
+) -> tuple[Any, Any]:
+    """Directions that have to be kept, and that are kept: some more than a result would have.
+
+    What is discarded early is spent on the directions that are weakest so far. Where many are
+    about equally strong, others turn out to be weaker, and then there is nothing left for them.
+    """
+    xp = space.xp
+    whole = budget(space, config, state, energy)
+    needed = count_within(xp, squares, SPENT * whole - state.discarded)
+    now = count_within(xp, squares, whole - state.discarded)
+    more = config.oversample
+    if more == "auto":
+        # Where there is room for all directions, none has to go.
+        full = state.factor.shape[1] == state.factor.shape[0]
+        more = s.shape[0] if full else xp.maximum((now + 3) // 4, xp.full_like(now, 8))
+    live = xp.sum(xp.astype(s > space.eps * s[0], now.dtype), dtype=now.dtype)
+    return needed, xp.maximum(needed, xp.minimum(now + more, live))
 
 
 def _shrunk(
@@ -131,9 +151,9 @@ def _grown(width: int, keep: int, d: int) -> int:
 def _kept(
     space: Space, rotate: Callable[[int, int], Any], s: Any, kept: Any, width: int, rank: Any
 ) -> tuple[Any, Any]:
-    xp, n = space.xp, min(width, s.shape[0])
+    xp, n = space.xp, int(rank) if space.eager else min(width, s.shape[0])
     basis, sigma = rotate(0, n), xp.astype(s[:n], space.real_dtype)
-    if not space.eager or int(rank) < n:
+    if not space.eager:
         basis = xp.where(kept[None, :n], basis, xp.zeros_like(basis))
         sigma = xp.where(kept[:n], sigma, xp.zeros_like(sigma))
     return _padded(space, basis, width), _padded(space, sigma, width)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .incremental import svd_merge
+from .combining import svd_merge
 from .state import SVDConfig, SVDState
 
 __all__ = ["Window", "asked", "pushed"]

@@ -119,6 +119,8 @@ def test_other_libraries(backend, dtype):
     blocks = [gaussian(6, b, dtype=dtype, rng=b) for b in (1, 9, 4)]
     arrays = [backend.asarray(x, dtype) for x in blocks]
     found = concat_svd_bounds(arrays, 3, axis=1)
+    wide = backend.xp.float64 if "float64" in backend.dtypes else backend.xp.float32
+    assert all(x.dtype == wide and x.shape == () for x in found)
     host = [float(to_numpy(x)) for x in found]
     assert np.allclose(host, concat_svd_bounds(blocks, 3, axis=1), rtol=1e-12)
     assert_valid(type(found)(*host), blocks, 3)

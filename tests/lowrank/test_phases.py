@@ -6,6 +6,7 @@ import pytest
 import orthola
 from orthola import IncrementalSVD, Status, SVDConfig
 from orthola._lowrank.phases import turned
+from tests.lowrank.feeding import holds
 
 
 def panel_stream(panel, axis, **options):
@@ -118,3 +119,58 @@ def test_turned_needs_a_right_factor_that_was_logged():
     unknown = state._replace(flags=state.flags | 1)
     config = SVDConfig(features=8, rank=2, engine="brand", oversample=0)
     assert turned(unknown, config, np.ones((30, 2))).error is None
+
+
+def test_left_projection():
+    m = np.array([[1.0, 0.8], [0.5, -0.6]])
+    truth = np.linalg.svd(m, compute_uv=False)
+    projected = np.array([[1.0], [0.0]])
+    config = SVDConfig(features=2, rank=2, axis=1)
+    state = orthola.svd_update(orthola.svd_init(config), projected, config, error=None)
+    result = orthola.svd_result(orthola.svd_update(state, m[:, 1:], config), config)
+    assert int(result.status) == Status.UNCERTIFIED
+    assert result.singular_values[0] > truth[0] + 0.05  # a left compression raised it
+    state = orthola.svd_update(orthola.svd_init(config), projected, config, error=0.5)
+    result = orthola.svd_result(orthola.svd_update(state, m[:, 1:], config), config)
+    assert int(result.status) == Status.OK
+    assert holds(result, truth)
+    # Both singular values are in two-sided intervals as wide as the error that was given.
+    widths = np.diff(result.certificate.sigma_interval, axis=1)
+    assert np.allclose(widths[0], 1.0, rtol=1e-12)
+    assert widths[1] <= 1.0
+    careless = orthola.svd_update(orthola.svd_init(config), projected, config)
+    assert not holds(
+        orthola.svd_result(orthola.svd_update(careless, m[:, 1:], config), config), truth
+    )
+    with pytest.raises(ValueError, match="error >= 0"):
+        orthola.svd_update(state, m, config, error=-1.0)
+
+
+def test_axis_mixing():
+    """Phases along different axes add up linearly; the root of the squares is too small."""
+    rng = np.random.default_rng(0)
+    beyond_squares = 0
+    for _ in range(60):
+        m = rng.standard_normal((12, 16)) @ np.diag(0.7 ** np.arange(16))
+        config = SVDConfig(features=16, rank=2, engine="brand", oversample=0, sketch=0)
+        state, hats, lost = orthola.svd_init(config), [], 0.0
+        for panel in np.split(m, 2):
+            svd = orthola.IncrementalSVD(2, axis=1, log_rotations=True, oversample=0, buffer=1)
+            for block in np.split(panel, 4, axis=1):
+                svd.partial_fit(block)
+            parts = dict(svd.right_blocks())
+            v = np.concatenate([parts[i] for i in range(4)])
+            block, error = turned(svd.state, svd.config, v)
+            state = orthola.svd_update(state, block, config, error=error)
+            basis = svd.state.factor[:, : v.shape[1]]
+            hats.append((basis * svd.state.sigma[: v.shape[1]]) @ v.T)
+            lost += svd.state.discarded
+        result = orthola.svd_result(state, config)
+        u = result.basis
+        hat = np.concatenate(hats) @ u @ u.T
+        final = np.linalg.norm(m - hat)
+        assert final <= result.certificate.error[1]
+        assert result.certificate.error[1] <= (np.sqrt(lost) + np.sqrt(state.discarded)) * 1.0001
+        assert holds(result, np.linalg.svd(m, compute_uv=False))
+        beyond_squares += final > np.sqrt(lost + state.discarded) * (1 + 1e-9)
+    assert beyond_squares > 0

@@ -88,9 +88,9 @@ OTHERS = {
     "_lowrank": {
         "__init__", "arguments", "blocks", "bounds", "brand", "cluster_candidates",
         "cluster_greedy", "cluster_merge", "cluster_outcome", "cluster_pool",
-        "cluster_repair", "cluster_stacks", "cluster_summaries", "clustering",
+        "cluster_repair", "cluster_stacks", "cluster_summaries", "clustering", "combining",
         "concatenated", "exact", "gram", "host", "incremental", "intake", "missing",
-        "orthonormality", "randomized", "refresh", "sparse", "state", "stream",
+        "orthonormality", "randomized", "refresh", "results", "sparse", "state", "stream",
         "stream_file", "stream_input", "summaries",
     },
 }  # fmt: skip
