@@ -56,11 +56,11 @@ def cayley_frame(x: Any, /, *, scale: float = 0.5, signs: Any = None) -> Any:
     With X_1 and X_2 the first k rows and the others, K = I - s (X_1 - X_1^H) + s^2 X_2^H X_2 has
     Hermitian part >= I, and Q = D [2 K^-1 - I; 2 s X_2 K^-1].
 
-    **Accuracy**: ||Q^H Q - I||_2 <= 50 n u for any X, up to 1e300, u the unit roundoff (observed:
-    mostly below 10 n u, at worst 24 n u); the error of Q itself is a few n u (1 + ||s X||_2), that
+    **Accuracy**: ||Q^H Q - I||_2 <= 20 n u for any X, up to 1e300, u the unit roundoff (observed:
+    mostly below 10 n u, at worst 15 n u); the error of Q itself is a few n u (1 + ||s X||_2), that
     of its conditioning. Where X is so large in some directions and small in others that the
-    squares would lose digits (seen from K and K^-1), the item is computed from QR factorisations
-    instead.
+    squares would lose digits (seen from K, its rows and K^-1), the item is computed from QR
+    factorisations instead.
 
     **Cost**: 2 n k^2 + O(k^3) multiply-adds and O(n k) memory. On a GPU, one look at the result
     decides about the other form, and waits for the device.

@@ -127,14 +127,14 @@ def polar(
     -----
     **Accuracy**, with u the unit roundoff (1.1e-16 or 6e-8), observed on graded, clustered and
     rank-deficient spectra of any condition: ||U^H U - I||_2 <= 10 u sqrt(n) and ||A - U H||_F <=
-    (10 sqrt(n) + 60) u ||A||_F for the iterations, 10 n u and 10 max(n, 8) u ||A||_F for the SVD
-    and where it had to step in; in single precision 1.5e-6 and 4e-6 for n <= 1000, whatever the
-    method. H has no eigenvalue below -max(n, 6) u ||A||_2, n being its own order. Entries of H
-    that are subnormal are multiples of the smallest positive number nu (5e-324 or 1e-45): that
-    adds up to n nu to the residual and below the eigenvalues. The residual is measured: an item
-    in which an iteration keeps no promise is computed again by the SVD, or says NOT_CONVERGED
-    under ``fallback=False``. The forward error of U itself is O(u sigma_1/sigma_n): that is the
-    conditioning of the problem.
+    (10 sqrt(n) + 60) u ||A||_F for the iterations, 10 max(n, 3) u and 10 max(n, 8) u ||A||_F for
+    the SVD and where it had to step in; in single precision 1.5e-6 and 4e-6 for n <= 1000,
+    whatever the method. H has no eigenvalue below -max(n, 6) u ||A||_2, n being its own order.
+    Entries of H that are subnormal are multiples of the smallest positive number nu (5e-324 or
+    1e-45): that adds up to n nu to the residual and below the eigenvalues. The residual is
+    measured: an item in which an iteration keeps no promise is computed again by the SVD, or says
+    NOT_CONVERGED under ``fallback=False``. The forward error of U itself is O(u sigma_1/sigma_n):
+    that is the conditioning of the problem.
 
     **Scale**: U(2^k A) = U(A) and H(2^k A) = 2^k H(A) bitwise while no entry leaves the normal
     range.

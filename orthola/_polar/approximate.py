@@ -19,7 +19,8 @@ __all__ = ["approximate", "direct", "gram_form", "gram_segments"]
 
 Coefficients = tuple[tuple[float, ...], ...]
 
-_ALLOWANCE = (1e-12, 1e-4)  # what the errors of R may do to the result, in double and in single
+# Half of what is stated: what the errors of R may do to the result, in double and in single.
+_ALLOWANCE = (5e-13, 1e-4)
 
 
 def approximate(

@@ -15,7 +15,7 @@ class Drawn(NamedTuple):
     """A matrix or a stack, and what is known about it."""
 
     matrix: np.ndarray
-    condition: float
+    condition: float  # infinity: not known
     rank: int
     exponent: int
 
@@ -49,13 +49,15 @@ def matrix(rng: np.random.Generator, m: int, n: int, *, dtype: str, shape: Any =
     short, info = min(m, n), np.finfo(dtype)
     condition = 10.0 ** rng.uniform(0.0, -np.log10(info.eps))
     rank = int(rng.integers(0, short + 1)) if rng.random() < 0.25 else short
-    bound = int(info.maxexp) - info.nmant
-    exponent = int(rng.integers(-bound, bound + 1)) if rng.random() < 0.5 else 0
+    least, most = int(info.minexp) - info.nmant, int(info.maxexp) - info.nmant
+    exponent = int(rng.integers(least, most + 1)) if rng.random() < 0.5 else 0
     values = spectrum(pick(rng, PROFILES), short, condition=condition, rank=rank, rng=rng)
     a = from_spectrum(m, n, values, shape=shape, dtype=dtype, scale=2.0**exponent, rng=rng)
     if rank == short and exponent >= 0 and rng.random() < 0.1:  # entries of very unequal size
         a = a * 10.0 ** rng.uniform(-8, 0, n)
         a, condition = a.astype(dtype), np.inf
+    if exponent < int(info.minexp) + 4:  # rounded to multiples of the smallest number
+        rank, condition = short, np.inf
     return Drawn(lay_out(a, pick(rng, LAYOUTS)), condition, rank, exponent)
 
 
@@ -83,7 +85,20 @@ def stays_normal(*arrays: np.ndarray) -> bool:
     return True
 
 
+def singular_values(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """Of one matrix, as multiples of 2**exponent: squares of 1e-200 would be lost in a norm."""
+    parts = np.abs(np.stack([x.real, x.imag]))
+    exponent = int(np.frexp(np.max(parts, initial=0.0))[1])
+    half = exponent // 2  # in two steps, because 2**1000 times 2**-1000 has to be possible
+    return np.linalg.svd(
+        scaled(scaled(wide(x), -half), half - exponent), compute_uv=False
+    ), exponent
+
+
+def wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64)
+
+
 def norm(x: np.ndarray) -> Any:
     """Frobenius norm of every item, in double precision."""
-    kind = np.complex128 if np.iscomplexobj(x) else np.float64
-    return np.linalg.norm(x.astype(kind), axis=(-2, -1))
+    return np.linalg.norm(wide(x), axis=(-2, -1))

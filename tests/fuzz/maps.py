@@ -84,7 +84,7 @@ def cayley_inverse(rng: np.random.Generator, dtype: str) -> dict[str, Any]:
 def cayley_frame(rng: np.random.Generator, dtype: str) -> dict[str, Any]:
     m, k = tall(rng)
     q = orthola.cayley_frame(parameters(rng, m, k, dtype, batch(rng)))
-    return {"orthonormal": away(q, 50, m)}
+    return {"orthonormal": away(q, 20, m)}
 
 
 def cayley_frame_inverse(rng: np.random.Generator, dtype: str) -> dict[str, Any]:

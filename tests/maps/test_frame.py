@@ -119,6 +119,13 @@ def test_frame_large_norm_on_every_library(backend, dtype):
             orthonormal(backend.call(cayley_frame, x), dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_items_that_need_row_exchanges_are_seen(dtype):
+    x = gaussian(3, 3, shape=(4000,), dtype=dtype, rng=5)
+    lower = np.tril(x, -1)
+    orthonormal(cayley_frame(16.0 * x / np.linalg.norm(lower, axis=(-2, -1))[:, None, None]), dtype)
+
+
 @kernel_choices
 def test_large_parameters_give_the_frame_of_their_conditioning(kernels):
     """Against the full map in extended precision, by the Woodbury form of its inverse."""

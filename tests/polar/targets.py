@@ -10,6 +10,7 @@ from orthola.testing import dtype_name
 ITERATION_C = 10.0  # of sqrt(n) u
 RESIDUAL_CAPPED = 60.0  # of u: the capped weights cost about sqrt(cap) of them
 SVD_C = 10.0  # of n u
+SVD_LEAST = 3  # LAPACK: U and V of some 2 x 2 matrices with a tiny singular value have 10 u each
 # LAPACK drops off-diagonals below min(100, u^(-1/8)) u while it diagonalises: up to 70 u of the
 # matrix are lost whatever its order.
 SVD_SMALLEST = 8
@@ -51,5 +52,7 @@ def targets(dtype: object, n: int, *, method: str = "svd") -> Targets:
         return Targets(SINGLE_ORTHOGONALITY, SINGLE_RESIDUAL, psd)
     iteration = ITERATION_C * u * n**0.5
     if method in ("svd", "auto"):
-        return Targets(max(SVD_C * n * u, iteration), SVD_C * max(n, SVD_SMALLEST) * u, psd)
+        return Targets(
+            max(SVD_C * max(n, SVD_LEAST) * u, iteration), SVD_C * max(n, SVD_SMALLEST) * u, psd
+        )
     return Targets(iteration, iteration + RESIDUAL_CAPPED * u, psd)

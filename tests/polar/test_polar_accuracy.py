@@ -127,6 +127,20 @@ def test_scale_bitwise(method, dtype):
                 np.testing.assert_array_equal(scaled.status, status)
 
 
+@pytest.mark.parametrize("dtype", EXACT)
+@pytest.mark.parametrize("shape", [(3, 3), (8, 2), (2, 8), (4, 9, 1)])
+def test_hermitian_factors_of_subnormal_input_are_rounded_once(shape, dtype):
+    info = np.finfo(dtype)
+    for exponent in (3, 10):  # of the smallest positive number
+        a = gaussian(*shape[-2:], shape=shape[:-2], dtype=dtype, rng=2)
+        a = a * (a.real.dtype.type(2.0**exponent) * info.smallest_subnormal)
+        up = a.real.dtype.type(2.0**100)
+        for side in ("right", "left"):
+            error = polar(a, side=side).hermitian * up - polar(a * up, side=side).hermitian
+            parts = np.maximum(np.abs(error.real), np.abs(error.imag))
+            assert np.max(parts) <= 0.51 * info.smallest_subnormal * up
+
+
 def test_scale_bitwise_on_every_backend(backend: Backend):
     plain = gaussian(4, 3, rng=3).astype("float32")
     expected = backend.call(polar, backend.asarray(plain))

@@ -21,7 +21,9 @@ __all__ = ["frame_pullback_stack", "frame_stack"]
 
 _WHOLE = 48  # order up to which K is inverted by the compiled loop
 _PANEL = 4  # rows of its work space
-_CALM = 8.0  # ||s A_11||_F / sqrt(k) up to which no row exchanges are needed
+# Squared norm of a row of s A_11, by n and at all, up to which no row exchanges are needed: the
+# product of two rows' norms is what an entry may grow by (see `accretive`).
+_CALM_BY_ROWS, _CALM = 2.0, 64.0
 _WORTH_THREADS = 2**22  # multiply-adds of a stack
 
 
@@ -144,7 +146,22 @@ def form_system(gemm: int, x: Any, scale: float, system: Any) -> bool:
             a = s * (x[i, i] - np.conj(x[i, i]))
             system[i, i] -= a
             skew += square(a)
-    return bool(skew <= _CALM * _CALM * k)
+    most = min(_CALM, _CALM_BY_ROWS * x.shape[0])
+    return bool(skew <= most) or _rows_are_calm(x, scale, most)
+
+
+@jit_part
+def _rows_are_calm(x: Any, scale: float, most: float) -> Any:
+    """Whether no row of s A_11 has a squared norm above `most`."""
+    k, calm = x.shape[1], True
+    for i in range(k):
+        row = 0.0
+        for j in range(k):
+            row += square(x[i, j]) if j < i else square(x[j, i]) if j > i else 0.0
+        if np.iscomplexobj(x):
+            row += 4.0 * x[i, i].imag * x[i, i].imag
+        calm &= scale * scale * row <= most  # false for NaN
+    return calm
 
 
 @jit
