@@ -10,6 +10,8 @@ from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
+from .threads import available_threads
+
 __all__ = ["environment", "processor", "show_versions"]
 
 _REQUIRED = ("numpy", "scipy", "numba", "threadpoolctl", "array-api-compat")
@@ -53,7 +55,7 @@ def environment() -> dict[str, Any]:
             if version is None
         },
         "backends": [name for name in _BACKENDS if packages[name] is not None],
-        "threads": {"processors": _processors(), "pools": _thread_pools()},
+        "threads": {"processors": available_threads(), "pools": _thread_pools()},
         "gpu": _gpu(packages),
     }
 
@@ -105,13 +107,6 @@ def _version(*distributions: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
-
-
-def _processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _thread_pools() -> list[dict[str, Any]]:
