@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .atomic import replacing
+from .shared_memory import as_numpy
 
 __all__ = ["Stored", "load", "on_host", "save"]
 
@@ -39,9 +40,10 @@ def on_host(x: Any) -> NDArray[Any]:
     """An array of any library as a NumPy array in main memory: writing a file is what moves it."""
     from array_api_compat import is_cupy_array, is_torch_array, to_device
 
-    if is_torch_array(x) or is_cupy_array(x):
-        x = to_device(x, "cpu")
-    return np.asarray(x)
+    if is_torch_array(x):
+        found: NDArray[Any] = as_numpy(to_device(x, "cpu"))
+        return found
+    return np.asarray(to_device(x, "cpu") if is_cupy_array(x) else x)
 
 
 def save(

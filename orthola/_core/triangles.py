@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .blas import routines
+from .linalg import conjugate
 
 __all__ = ["PANEL", "asymmetry", "clear_upper", "fill_upper", "square_sum", "symmetrise"]
 
@@ -26,7 +27,7 @@ def asymmetry(w: Any) -> float:
     total = 0.0
     for j in range(0, w.shape[0], PANEL):
         k = min(j + PANEL, w.shape[0])
-        gap = w[j:, j:k] - _conjugate(w[j:k, j:].T)
+        gap = w[j:, j:k] - conjugate(np, w[j:k, j:].T)
         total += 2.0 * square_sum(gap) - square_sum(gap[: k - j])
     return math.sqrt(total) if total >= 0 else math.nan
 
@@ -37,11 +38,11 @@ def symmetrise(h: Any) -> Any:
     for j in range(0, n, PANEL):
         k = min(j + PANEL, n)
         block = h[j:k, j:k]
-        h[j:k, j:k] = 0.5 * (block + _conjugate(block.T))
+        h[j:k, j:k] = 0.5 * (block + conjugate(np, block.T))
         below, right = h[k:, j:k], h[j:k, k:].T
-        below += _conjugate(right)
+        below += conjugate(np, right)
         below *= 0.5
-        right[...] = _conjugate(below)
+        right[...] = conjugate(np, below)
     return h
 
 
@@ -52,8 +53,8 @@ def fill_upper(g: Any) -> Any:
         k = min(j + PANEL, n)
         block, mask = g[j:k, j:k], _lower_mask(k - j, g.dtype)
         lower = block * mask
-        block[...] = lower + _conjugate(lower.T) * (1 - mask)
-        g[j:k, k:] = _conjugate(g[k:, j:k].T)
+        block[...] = lower + conjugate(np, lower.T) * (1 - mask)
+        g[j:k, k:] = conjugate(np, g[k:, j:k].T)
     return g
 
 
@@ -70,7 +71,3 @@ def clear_upper(g: Any) -> None:
 def _lower_mask(n: int, dtype: Any) -> Any:
     """Ones on and below the diagonal: multiplying by it is ten times faster than numpy.tril."""
     return np.asfortranarray(np.tri(n, dtype=dtype))
-
-
-def _conjugate(x: Any) -> Any:
-    return x.conj() if x.dtype.kind == "c" else x

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.errors import Status
+from .._core.linalg import adjoint
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 from .finish import Codes, outcome, square_of, sum_of_squares, support_factors
@@ -61,7 +62,7 @@ def _narrowed(space: Space, plan: Plan, low: Space, problem: Problem) -> tuple[C
     """Codes by a search in low precision; and whether exact arithmetic chooses the same."""
     xp = space.xp
     a, y = problem.dictionary, problem.signals
-    start = y @ xp.matrix_transpose(xp.conj(a) if space.is_complex else a)
+    start = y @ adjoint(xp, a)
     weights = problem.weights
     reduced = problem._replace(
         signals=xp.astype(y, low.dtype),
@@ -133,8 +134,7 @@ def _refitted(space: Space, plan: Plan, problem: Problem, indices: Any) -> tuple
     """
     xp, y, k = space.xp, problem.signals, plan.k_max
     factors = support_factors(space, problem.dictionary, indices)
-    conjugate = xp.conj(factors.q) if space.is_complex else factors.q
-    b = (xp.matrix_transpose(conjugate) @ y[:, :, None])[:, :, 0]
+    b = (adjoint(xp, factors.q) @ y[:, :, None])[:, :, 0]
     size = xp.sqrt(sum_of_squares(space, y))
     count = xp.sum(xp.astype(factors.used, indices.dtype), axis=-1)
     goal, met, r = problem.counts, size < 0, y

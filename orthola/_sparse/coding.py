@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from .._core.autodiff import Rule
+from .._core.linalg import real_part
 from .._core.space import Space
 from .derivatives import codes_pullback, codes_tangent
 from .plan import Plan
@@ -82,25 +83,21 @@ def _named(space: Space, call: Call, arrays: Any) -> _Inputs:
     """The arrays by name; on their way some were made floating, even complex."""
     xp = space.xp
     signals, dictionary, *rest = arrays
-
-    def real(x: Any) -> Any:
-        return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x
-
     index = xp.arange(1, device=space.device).dtype
     gram = rest.pop(0) if call.gram else None
     tolerances = rest.pop(0) if call.tolerances else None
     if tolerances is not None:
-        tolerances = xp.astype(real(tolerances), space.real_dtype, copy=False)
+        tolerances = xp.astype(real_part(xp, tolerances), space.real_dtype, copy=False)
     if call.counts:
-        counts = xp.astype(real(rest.pop(0)), index, copy=False)
+        counts = xp.astype(real_part(xp, rest.pop(0)), index, copy=False)
     else:
         shape = signals.shape[:-1]
         counts = xp.zeros(shape, dtype=index, device=space.device) + call.plan.k_max
     excluded: Any = rest.pop(0) if call.excluded else None
     if call.excluded in ("atoms", "mask") and not xp.isdtype(excluded.dtype, "bool"):
-        excluded = real(excluded) != 0
+        excluded = real_part(xp, excluded) != 0
     elif call.excluded == "list":
-        excluded = xp.astype(real(excluded), index, copy=False)
+        excluded = xp.astype(real_part(xp, excluded), index, copy=False)
     return _Inputs(signals, dictionary, gram, counts, tolerances, excluded)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._core.linalg import conjugate, real_part
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 from .finish import Factors, sum_of_squares, support_factors
@@ -39,7 +40,7 @@ def codes_tangent(space: Space, y: Any, a: Any, outputs: Any, dy: Any, da: Any) 
     moved = xp.where(used, moved, xp.zeros_like(moved))  # dPhi^T
     change = dy - _combined(support.x, moved)
     right = _correlated(space, support.atoms, change) + _correlated(space, moved, support.r)
-    along = _real(space, xp.sum(_conjugate(space, support.direction) * change, axis=-1))
+    along = real_part(xp, xp.sum(conjugate(xp, support.direction) * change, axis=-1))
     return _solved(space, support.factors, right), along
 
 
@@ -54,10 +55,10 @@ def codes_pullback(
         xbar = xp.where(support.factors.used, xbar, xp.zeros_like(xbar))
         w = _solved(space, support.factors, xbar)
         ybar = _combined(w, support.atoms)
-        rows = _conjugate(space, w)[:, :, None] * support.r[:, None, :]
+        rows = conjugate(xp, w)[:, :, None] * support.r[:, None, :]
     if ebar is not None:
         ybar = ybar + ebar[:, None] * support.direction
-    rows = rows - _conjugate(space, support.x)[:, :, None] * ybar[:, None, :]
+    rows = rows - conjugate(xp, support.x)[:, :, None] * ybar[:, None, :]
     index = xp.reshape(outputs[2], (-1,))
     used = (index >= 0)[:, None]
     rows = xp.reshape(rows, (-1, a.shape[1]))
@@ -98,12 +99,4 @@ def _combined(x: Any, atoms: Any) -> Any:
 
 def _correlated(space: Space, atoms: Any, v: Any) -> Any:
     """Phi^H v, (B, K)."""
-    return (_conjugate(space, atoms) @ v[:, :, None])[:, :, 0]
-
-
-def _conjugate(space: Space, x: Any) -> Any:
-    return space.xp.conj(x) if space.is_complex else x
-
-
-def _real(space: Space, x: Any) -> Any:
-    return space.xp.real(x) if space.is_complex else x
+    return (conjugate(space.xp, atoms) @ v[:, :, None])[:, :, 0]

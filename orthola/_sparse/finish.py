@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._core.errors import Status
+from .._core.linalg import conjugate
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 from .problem import take_rows
@@ -53,7 +54,7 @@ def improved(space: Space, signals: Any, dictionary: Any, indices: Any, factor: 
     parts = []
     for t in range(x.shape[1]):
         atoms = take_rows(space, dictionary, indices[:, t])
-        parts.append(xp.sum((xp.conj(atoms) if space.is_complex else atoms) * r, axis=-1))
+        parts.append(xp.sum(conjugate(xp, atoms) * r, axis=-1))
     left = xp.stack(parts, axis=-1)
     left = xp.where(indices >= 0, left, xp.zeros_like(left))
     left = solve_triangular(space, factor, left[:, :, None], lower=False, adjoint=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core.linalg import conjugate
 from .._core.options import current
 from .._core.shared_memory import as_numpy, as_tensor
 from .._core.space import Space
@@ -19,7 +20,7 @@ _TILE = 512
 def gram_matrix(space: Space, dictionary: Any, *, host: bool) -> Any:
     """G of a dictionary (N, M); `host` says that it is a NumPy array or an ordinary CPU tensor."""
     if not host:
-        return space.xp.matmul(space.xp.conj(dictionary), space.xp.matrix_transpose(dictionary))
+        return conjugate(space.xp, dictionary) @ space.xp.matrix_transpose(dictionary)
     if space.name == "torch":
         return as_tensor(gram_of_array(as_numpy(dictionary)))
     return gram_of_array(dictionary)
@@ -31,7 +32,7 @@ def gram_of_array(dictionary: Any, serial: bool = False) -> Any:
     Every tile is a product on one thread, so bits do not depend on the number of threads.
     """
     atoms = len(dictionary)
-    left = dictionary.conj() if dictionary.dtype.kind == "c" else dictionary
+    left = conjugate(np, dictionary)
     gram = np.empty((atoms, atoms), dictionary.dtype)
     starts = range(0, atoms, _TILE)
     tiles = [(p, q) for p in starts for q in starts if p <= q]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.linalg import conjugate
 from .._core.loops import bounded_while
 from .._core.space import Space
 from .finish import Codes, outcome, square_of, sum_of_squares, true_residual
@@ -67,7 +68,7 @@ def search(
         chosen = close(space, [tile.is_open for tile in tiles], choice.index, active)
         after = tuple(
             Tile(
-                tile.c - beta[:, None] * (xp.conj(w) if space.is_complex else w),
+                tile.c - beta[:, None] * conjugate(xp, w),
                 tile.d - square_of(space, w),
                 mask,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.linalg import adjoint
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 from .finish import sum_of_squares, support_factors
@@ -18,8 +19,7 @@ def prefix_codes(space: Space, signals: Any, dictionary: Any, indices: Any) -> t
     """
     xp, k = space.xp, indices.shape[1]
     factors = support_factors(space, dictionary, indices)
-    conjugate = xp.conj(factors.q) if space.is_complex else factors.q
-    b = (xp.matrix_transpose(conjugate) @ signals[:, :, None])[:, :, 0]
+    b = (adjoint(xp, factors.q) @ signals[:, :, None])[:, :, 0]
     b = xp.where(factors.used, b, xp.zeros_like(b))
     eye = xp.zeros_like(factors.r) + xp.eye(k, dtype=factors.r.dtype, device=space.device)
     inverse = solve_triangular(space, factors.r, eye, lower=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._core.linalg import conjugate
 from .._core.space import Space
 from .finish import padded_solution, sum_of_squares
 from .problem import Problem, put, span, take_rows
@@ -49,7 +50,7 @@ class ResidualForm:
         v = take_rows(space, self.problem.dictionary, choice.index)
         column = space.xp.zeros_like(basis[:, :, 0])
         for _ in range(2):  # Kahan and Parlett: twice is enough
-            part = (self._conjugate(basis) @ v[:, :, None])[:, :, 0]
+            part = (conjugate(space.xp, basis) @ v[:, :, None])[:, :, 0]
             v = v - (part[:, None, :] @ basis)[:, 0, :]
             column = column + part
         return _Piece(sum_of_squares(space, v), column, v)
@@ -58,12 +59,12 @@ class ResidualForm:
         """The basis with q_t, row t of W as tiles, and beta = <q_t, r>; zero where not active."""
         xp = self.space.xp
         q = xp.where(active[:, None], piece.rest / nu[:, None], xp.zeros_like(piece.rest))
-        conjugate = self._conjugate(q)
-        beta = xp.sum(conjugate * rows.residual, axis=-1)
+        row = conjugate(xp, q)
+        beta = xp.sum(row * rows.residual, axis=-1)
         a, tiles = self.problem.dictionary, []
         for start in range(0, a.shape[0], self.atom_tile):
             stop = min(start + self.atom_tile, a.shape[0])
-            tiles.append(conjugate @ xp.matrix_transpose(a[start:stop, :]))
+            tiles.append(row @ xp.matrix_transpose(a[start:stop, :]))
         after = _Rows(put(rows.basis, t, q), rows.residual - beta[:, None] * q)
         return after, tuple(tiles), beta
 
@@ -74,6 +75,3 @@ class ResidualForm:
     def residual_square(self, state: Any) -> Any:
         """||r||^2."""
         return sum_of_squares(self.space, state.rows.residual)
-
-    def _conjugate(self, x: Any) -> Any:
-        return self.space.xp.conj(x) if self.space.is_complex else x

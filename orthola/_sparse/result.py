@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from .._core import checks
 from .._core.space import is_traced, resolve
+from .._core.storage import on_host
 from .transfer import combine
 
 __all__ = ["OMPResult"]
@@ -71,7 +72,7 @@ class OMPResult(NamedTuple):
         from scipy.sparse import csr_array
 
         n = checks.count("OMPResult.to_csr", "n_atoms", n_atoms, least=0)
-        indices, data = (_on_host(x) for x in (self.indices, self.coefficients))
+        indices, data = (_seen(x) for x in (self.indices, self.coefficients))
         indices = indices.reshape(int(np.prod(indices.shape[:-1])), indices.shape[-1])
         data, used = data.reshape(indices.shape), indices >= 0
         if indices.size and int(indices.max()) >= n:
@@ -114,16 +115,10 @@ def _too_few(n: int, largest: int) -> None:
     )
 
 
-def _on_host(x: Any) -> Any:
-    import numpy as np
-
+def _seen(x: Any) -> Any:
     if is_traced(x):
         raise TypeError(
             "OMPResult.to_csr: expected concrete values, got a traced array; return the result "
             "from the traced function and convert it outside"
         )
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-    elif hasattr(x, "get"):
-        x = x.get()
-    return np.asarray(x)
+    return on_host(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._core.linalg import conjugate, real_part
 from .._core.space import Space
 from .finish import sum_of_squares
 from .plan import Plan
@@ -33,8 +34,7 @@ def square_norms(space: Space, problem: Problem) -> Any:
     """||a_n||^2, (N,), from the Gram matrix if there is one."""
     if problem.gram is None:
         return sum_of_squares(space, problem.dictionary)
-    diagonal = space.xp.linalg.diagonal(problem.gram)
-    return space.xp.real(diagonal) if space.is_complex else diagonal
+    return real_part(space.xp, space.xp.linalg.diagonal(problem.gram))
 
 
 def begin(
@@ -44,7 +44,7 @@ def begin(
     """A search without an atom; `known` correlations (B, N) need not be formed."""
     xp, device, y = space.xp, space.device, problem.signals
     batch, k = y.shape[0], plan.k_max
-    a = xp.conj(problem.dictionary) if space.is_complex else problem.dictionary
+    a = conjugate(xp, problem.dictionary)
     masks = open_tiles(space, problem.excluded, g, batch, form.atom_tile)
     tiles, start = [], 0
     for mask in masks:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._core.linalg import conjugate
 from .._core.space import Space
 from .finish import improved, padded_solution, sum_of_squares, true_residual
 from .problem import Problem, put, span, take_rows
@@ -49,7 +50,7 @@ class StoredRows:
         xp, space = self.space.xp, self.space
         row = take_rows(space, self.problem.gram, choice.index)
         if not isinstance(t, int) or t > 0:
-            l = xp.conj(piece.column) if space.is_complex else piece.column
+            l = conjugate(xp, piece.column)
             row = row - (l[:, None, :] @ w[:, span(t), :])[:, 0, :]
         row = xp.where(active[:, None], row / nu[:, None], xp.zeros_like(row))
         beta = xp.where(active, choice.c / nu, xp.zeros_like(choice.c))
