@@ -8,12 +8,14 @@ of Journee, Nesterov, Richtarik and Sepulchre (JMLR 11, 2010).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint, wide
 from .._core.loops import bounded_while, counted_loop
 from .._core.space import Space
+from .._core.threads import over_chunks
 from .gradient import gradient
 from .oracle import Oracle, maximiser
 from .tail import LEVEL, masked_median, scale_factor, thresholded
@@ -21,6 +23,7 @@ from .tail import LEVEL, masked_median, scale_factor, thresholded
 __all__ = ["Climb", "climbed", "noise_of", "refined", "summed"]
 
 ROUNDS = 12
+_SHARES = 8  # sums that threads may work on at a time: not more memory than for these
 _ENTRIES = 2**16  # of codes from which the noise scale is taken
 
 
@@ -34,12 +37,27 @@ class Climb(NamedTuple):
 
 
 def summed(y: Any, rows: int, part: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Sums over chunks of rows, so that codes need no memory and stay in the cache."""
-    total = part(y[..., :rows, :])
-    for first in range(rows, y.shape[-2], rows):
-        more = part(y[..., first : first + rows, :])
-        total = tuple(x + z for x, z in zip(total, more, strict=True))
-    return total
+    """Sums over chunks of rows, so that codes need no memory and stay in the cache.
+
+    Several chunks are shared by threads. BLAS's own would take longer to meet than to multiply.
+    """
+    m = y.shape[-2]
+    if rows >= m:
+        return part(y)
+    share = rows * -(-m // (rows * _SHARES))
+    sums: list[tuple[Any, ...]] = [()] * -(-m // share)
+
+    def task(start: int, stop: int) -> None:
+        for i in range(start, stop):
+            mine = y[i * share : (i + 1) * share, :]
+            sums[i] = _added(part(mine[k : k + rows, :]) for k in range(0, mine.shape[0], rows))
+
+    over_chunks(task, len(sums), 1, blas=True)
+    return _added(sums)
+
+
+def _added(parts: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return reduce(lambda x, y: tuple(a + b for a, b in zip(x, y, strict=True)), parts)
 
 
 def slope_at(space: Space, p: float, a: Any, y: Any, rows: int) -> tuple[Any, Any]:
