@@ -114,7 +114,8 @@ def append_part(
         return counted(space, state._replace(factor=factor), part, step, 0.0)
     part = compressed(space, config, state, part)
     n = part.columns.shape[1]
-    width = even_width(n, piece_width(config, state.factor.shape))
+    # Centred columns add up to zero: a full block in one piece would be dependent.
+    width = even_width(n, piece_width(config, state.factor.shape), most=config.center)
     state = append_pieces(space, config, state, part, _factorise(space, config), width)
     return tended(space, state, -(-n // width), width)
 

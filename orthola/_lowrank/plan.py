@@ -86,10 +86,10 @@ def piece_width(config: SVDConfig, shape: tuple[int, ...]) -> int:
     return max(32, int(shape[1]))
 
 
-def even_width(columns: int, width: int) -> int:
-    """Columns of pieces of one size, and of about this width: fewest truncations, none of few."""
-    pieces = max(1, (2 * columns + width) // (2 * width))
-    return max(1, -(-columns // pieces))
+def even_width(columns: int, width: int, *, most: bool = False) -> int:
+    """Columns of pieces of one size, about or at `most` this wide: no truncation for a few."""
+    pieces = -(-columns // width) if most else (2 * columns + width) // (2 * width)
+    return max(1, -(-columns // max(1, pieces)))
 
 
 def leaf_width(config: SVDConfig) -> int:

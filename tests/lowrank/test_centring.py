@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import orthola
+from orthola._lowrank.stack import left_vectors
 from orthola._lowrank.state import SVDConfig
 from tests.lowrank.feeding import holds, space_of, stream
 
@@ -50,3 +51,22 @@ def test_forgetting(engine, center):
     assert np.linalg.norm(found - dense) <= 1e-12 * np.linalg.norm(dense)
     assert np.allclose(result.mean, mean, rtol=1e-13)
     assert np.isclose(state.count, w.sum(), rtol=1e-14)
+
+
+def test_centred_samples_are_not_taken_as_dependent(monkeypatch):
+    # They add up to zero: a full block in one piece would take the slow way every time. Only the
+    # first one has to, to which no mean is added.
+    slow = []
+
+    def counted(*arguments):
+        slow.append(arguments)
+        return left_vectors(*arguments)
+
+    monkeypatch.setattr("orthola._lowrank.host.left_vectors", counted)
+    x = np.random.default_rng(0).standard_normal((400, 320))
+    svd = orthola.IncrementalSVD(8, axis=1, center=True, engine="brand")
+    for first in range(0, 320, 32):
+        svd.partial_fit(x[:, first : first + 32])
+    centred = x - x.mean(axis=1, keepdims=True)
+    assert svd.result().singular_values[0] <= np.linalg.norm(centred, 2) * (1.0 + 1e-12)
+    assert len(slow) <= 1
