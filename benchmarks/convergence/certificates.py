@@ -114,7 +114,8 @@ def digits(tick: Ticker) -> Iterator[Digits]:
         for engine in ENGINES:
             found = _streamed(x, 40, rank=rank, engine=engine, buffer=1)
             low, high = found.certificate.optimum_interval
-            middle = high - found.certificate.allowance
+            # Rounding widens both ends of this interval alike.
+            middle = np.mean(found.certificate.error)
             yield Digits(
                 seed, engine, float(best / np.linalg.norm(x)), float(middle / best),
                 float(high / best), float(low / best),
