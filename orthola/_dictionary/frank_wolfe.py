@@ -169,7 +169,8 @@ def dictionary_update(
     **Cost**: 4 b n^2 multiply-adds, and 9/8 polar factors of order n. No derivatives. JAX traces it
     (``jit``, ``vmap``, ``scan``); ``torch.compile`` breaks its graph here and runs it as it is.
 
-    **Accuracy**: the iterate stays in the ball of spectral norm 1 to n eps, inexact steps included.
+    **Accuracy**: the iterate stays in the ball of spectral norm 1 to 7 max(n, 3) u, u the unit
+    roundoff, inexact steps included: an average of polar factors is as orthonormal as they are.
     The Frank-Wolfe gap falls as ln t / t^(1/4) in t steps.
 
     References

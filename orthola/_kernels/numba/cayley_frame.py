@@ -146,7 +146,8 @@ def form_system(gemm: int, x: Any, scale: float, system: Any) -> bool:
             a = s * (x[i, i] - np.conj(x[i, i]))
             system[i, i] -= a
             skew += square(a)
-    most = min(_CALM, _CALM_BY_ROWS * x.shape[0])
+    # One row has none to be exchanged with.
+    most = _CALM if k == 1 else min(_CALM, _CALM_BY_ROWS * x.shape[0])
     return bool(skew <= most) or _rows_are_calm(x, scale, most)
 
 
