@@ -56,7 +56,7 @@ def _kernels() -> list[dict[str, str]]:
     return [
         {
             "operation": kernel.operation,
-            "library": kernel.library,
+            "library": kernel.backend,
             "target": kernel.target,
             "reason": kernel.reason,
         }

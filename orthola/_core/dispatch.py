@@ -17,18 +17,18 @@ class Kernel(NamedTuple):
     """One registration: where a special version of an operation lives and when it applies."""
 
     operation: str
-    library: str
+    backend: str
     target: str  # "module:function", imported on first use
     applies: Callable[[Any], bool]  # of static facts only: dtype, shape, device, options
     reason: str
 
 
-def find_kernel(operation: str, library: str, facts: Any) -> Kernel | None:
+def find_kernel(operation: str, backend: str, facts: Any) -> Kernel | None:
     """First registered kernel whose predicate holds, in the table's order."""
     from .._kernels.table import KERNELS
 
     for kernel in KERNELS:
-        if kernel.operation == operation and kernel.library == library and kernel.applies(facts):
+        if kernel.operation == operation and kernel.backend == backend and kernel.applies(facts):
             return kernel
     return None
 
@@ -127,5 +127,5 @@ def _kernels_of(name: str) -> str:
     from .._kernels.table import KERNELS
 
     operation = _PARTS.get(name, name)
-    found = [f"{k.library}: {k.reason}" for k in KERNELS if k.operation == operation]
+    found = [f"{k.backend}: {k.reason}" for k in KERNELS if k.operation == operation]
     return "; ".join(dict.fromkeys(found)) or "none: Array-API calls on every library"

@@ -27,7 +27,7 @@ class Kept(NamedTuple):
     """All that a stream is made of."""
 
     config: SVDConfig
-    library: str
+    backend: str
     dtype: str
     state: SVDState
     window: Window | None
@@ -57,7 +57,7 @@ def write(path: str | os.PathLike[str], kept: Kept) -> None:
         "needs_function": callable(kept.inner),
         "rotations": [rotation.fade for rotation in kept.rotations],
         "config": asdict(kept.config),
-        "library": kept.library,
+        "library": kept.backend,
         "dtype": kept.dtype,
         "window": None if window is None else [len(window.older), len(window.newer)],
         "shards": sorted(kept.shards),

@@ -33,7 +33,7 @@ class Plan(NamedTuple):
 class Facts(NamedTuple):
     """What a plan may depend on, besides the options."""
 
-    library: str
+    backend: str
     on_gpu: bool
     in_main_memory: bool
     traced: bool
@@ -107,7 +107,7 @@ def plan_polar(
 
 def _static(facts: Facts, fallback: bool, check_finite: bool) -> bool:
     """While torch.compile traces; on a GPU where nothing else asks for a look at values."""
-    if facts.library == "jax":
+    if facts.backend == "jax":
         return False  # its loops run on the device
     return facts.traced or (facts.on_gpu and not fallback and not check_finite)
 
@@ -116,20 +116,20 @@ def _choose(facts: Facts, kernels: bool) -> tuple[str, str, str | None]:
     """The method of ``"auto"``: (method, reason, kernel)."""
     limits = tuning.polar_limits(facts.dtype_name)
     short, long = facts.short, facts.long
-    kernel = find_kernel("polar", facts.library, facts) if kernels else None
-    if kernel is not None and facts.library == "torch":
-        method, reason, _ = _choose(facts._replace(library="numpy"), kernels)
+    kernel = find_kernel("polar", facts.backend, facts) if kernels else None
+    if kernel is not None and facts.backend == "torch":
+        method, reason, _ = _choose(facts._replace(backend="numpy"), kernels)
         return method, f"{reason}; {kernel.reason}", kernel.target
     if kernel is not None:
         return "small", kernel.reason, kernel.target
-    if facts.traced and facts.library == "torch":
+    if facts.traced and facts.backend == "torch":
         return "svd", "values cannot be looked at while compiling", None
     if facts.on_gpu:
         if short >= limits.gpu_order:
             return "halley", "matrix products suit a GPU better than an SVD", None
         return "svd", f"order {short} is below the crossover {limits.gpu_order}", None
-    if facts.library != "numpy":
-        return "svd", f"{facts.library} on a CPU", None
+    if facts.backend != "numpy":
+        return "svd", f"{facts.backend} on a CPU", None
     single = facts.dtype_name in ("float32", "complex64")
     if single and short >= limits.gram_order and long >= limits.gram_aspect * short:
         return "gram", f"single precision, aspect {long / short:.3g}", None

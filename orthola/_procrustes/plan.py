@@ -37,7 +37,7 @@ class Plan(NamedTuple):
 class Facts(NamedTuple):
     """What a plan may depend on, besides the options."""
 
-    library: str
+    backend: str
     in_main_memory: bool
     traced: bool
     double: bool  # the device has float64
@@ -86,15 +86,15 @@ def plan_fit(
     if accumulate == "float64" and not facts.double:
         raise ValueError(
             "procrustes: expected a device with float64 for accumulate='float64', got "
-            f"{facts.library} without it; use accumulate='auto', or enable float64"
+            f"{facts.backend} without it; use accumulate='auto', or enable float64"
         )
     single = facts.dtype_name in _SINGLE
     widen = single and facts.double and accumulate != "same"
     work = {True: "complex128", False: "float64"}[is_complex] if widen else facts.dtype_name
     facts = facts._replace(dtype_name=work)
-    kernel = find_kernel("procrustes", facts.library, facts) if kernels else None
+    kernel = find_kernel("procrustes", facts.backend, facts) if kernels else None
     small = kernel
-    if kernel is not None and facts.library == "torch":
+    if kernel is not None and facts.backend == "torch":
         small = find_kernel("procrustes", "numpy", facts)
     return Plan(
         rotation_only=bool(rotation_only),
@@ -106,7 +106,7 @@ def plan_fit(
         check_finite=bool(check_finite),
         work=work,
         split=single and not widen and accumulate != "same",
-        host=facts.library == "numpy",
+        host=facts.backend == "numpy",
         static=facts.traced,
         kernel=None if kernel is None else kernel.target,
         small=small is not None,

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 class Facts(NamedTuple):
     """What a plan may depend on, besides the options."""
 
-    library: str
+    backend: str
     in_main_memory: bool
     traced: bool
     dtype_name: str
@@ -126,9 +126,9 @@ def plan_pursuit(
     dependence = usual if dependence_tol is None else float(dependence_tol)
     form, reason = _form(facts, nonnegative, k_max, dependence < usual, max_memory, limits)
     question = Question(facts.in_main_memory, facts.traced, form, facts.dtype_name)
-    kernel = find_kernel("omp", facts.library, question) if kernels else None
+    kernel = find_kernel("omp", facts.backend, question) if kernels else None
     tile_signals, tile_atoms = _tiles(facts, form, rule, k_max, max_memory, limits)
-    host = kernel is not None and facts.library in ("numpy", "torch")
+    host = kernel is not None and facts.backend in ("numpy", "torch")
     if kernel is not None and not host:  # of its signals only the correlations are kept
         tile_signals = max(max_memory // (4 * max(facts.atoms, 1) * _SIZES[facts.dtype_name]), 1)
     return Plan(

@@ -78,13 +78,13 @@ def test_registrations_are_well_formed_and_their_modules_exist(entry):
     assert function.isidentifier()
     # A library's own way into the same room, or a kernel.
     assert module.startswith(("orthola._kernels.", "orthola._polar.", "orthola._procrustes."))
-    assert entry.library in ("numpy", "cupy", "torch", "jax")
+    assert entry.backend in ("numpy", "cupy", "torch", "jax")
     assert entry.reason
     assert importlib.util.find_spec(module) is not None
 
 
 def test_no_registration_is_made_twice():
-    keys = [(k.operation, k.library, k.target) for k in table.KERNELS]
+    keys = [(k.operation, k.backend, k.target) for k in table.KERNELS]
     assert len(set(keys)) == len(keys)
 
 

@@ -131,7 +131,7 @@ def _run() -> dict[str, Any]:
                 wrong.append(f"{name}: not equal")
     from orthola._kernels.table import KERNELS
 
-    homes = {kernel.target.partition(":")[0] for kernel in KERNELS if kernel.library == "numpy"}
+    homes = {kernel.target.partition(":")[0] for kernel in KERNELS if kernel.backend == "numpy"}
     return {
         "threads": THREADS,
         "calls": len(work),

@@ -34,7 +34,7 @@ def draw(outcome: Outcome, directory: Path) -> Figure:
     problem = outcome.problem
     title = (
         f"{problem.title}   ·   condition {power(outcome.condition)}   ·   "
-        f"{outcome.library} {problem.matrix.dtype.name}"
+        f"{outcome.backend} {problem.matrix.dtype.name}"
     )
     with canvas(title, _SIZE) as figure:
         for line, drawers in zip(figure.subplots(2, 3), _GRID, strict=True):

@@ -31,7 +31,7 @@ class Outcome:
     singular_values: np.ndarray[Any, Any]  # of the matrix, descending
     curves: tuple[Curve, ...]
     approximations: tuple[Approximation, ...]
-    library: str  # that it was computed with
+    backend: str  # that it was computed with
 
     @property
     def condition(self) -> float:

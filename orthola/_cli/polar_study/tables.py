@@ -20,7 +20,7 @@ def tables(outcome: Outcome) -> Iterator[Table]:
     problem = outcome.problem
     yield Table(
         f"{problem.title}, {problem.matrix.dtype}, condition {outcome.condition:.1e}, "
-        f"{outcome.library}",
+        f"{outcome.backend}",
         _COLUMNS,
         [_row(curve) for curve in outcome.curves],
     )
