@@ -15,7 +15,7 @@ from .arguments import expect_usable, exponent, start_of
 from .frank_wolfe import DictionaryResult
 from .gradient import nuclear_norm
 from .oracle import Oracle, plan_oracle, projected
-from .power import climbed, noise_of, refined
+from .power import climbed, codes_of_some, refined
 from .step import frozen_scale, largest_in_rows, reach
 
 __all__ = ["orthogonal_dictionary"]
@@ -55,7 +55,8 @@ def orthogonal_dictionary(
         points on its way: 1e-6 does not take them for the end.
     refine : bool, optional
         Twelve rounds with thresholded codes after convergence, which remove most of the sampling
-        error. Items that did not converge are left as they are.
+        error: of exactly sparse samples, if there are enough of them, all of it. Items that did
+        not converge are left as they are.
     init : array (..., n, n), optional
         Start; default: uniformly distributed, see `haar`.
     precondition : array (..., n, n), optional
@@ -96,7 +97,7 @@ def orthogonal_dictionary(
     >>> basis = orthola.haar(10, rng=1)
     >>> codes = rng.standard_normal((4000, 10)) * (rng.random((4000, 10)) < 0.3)
     >>> found = orthola.orthogonal_dictionary(codes @ basis, rng=2)
-    >>> bool(orthola.dictionary_recovery(found.dictionary, basis).err4 < 1e-4)
+    >>> bool(orthola.dictionary_recovery(found.dictionary, basis).err4 < 1e-12)
     True
     """
     p = exponent(_NAME, p)
@@ -149,7 +150,7 @@ def _solved(
     climb, _ = climbed(space, oracle, p, start, y, rows=rows, tol=tol, limit=limit)
     q, cross = climb.iterate, climb.slope
     if refine:
-        better, cross = refined(space, oracle, q, y, rows=rows)
+        better, cross = refined(space, oracle, p, q, y, rows=rows)
         q = xp.where(wide(climb.done), better, q)
     gap = nuclear_norm(space, climb.slope) - inner_product(space.xp, climb.slope, climb.iterate)
     s = xp.linalg.svdvals(cross)
@@ -158,5 +159,5 @@ def _solved(
     code = xp.where(climb.done, code, xp.full_like(code, int(Status.NOT_CONVERGED)))
     code = xp.where(xp.all(usable, axis=-1), code, xp.full_like(code, int(Status.NONFINITE)))
     atoms = q if h is None else q @ xp.linalg.pinv(h)
-    noise = noise_of(space, q, y) * scale
-    return q, xp.clip(gap, min=0.0) * scale**p, noise, code, atoms
+    noise, _ = codes_of_some(space, q, y)
+    return q, xp.clip(gap, min=0.0) * scale**p, noise * scale, code, atoms

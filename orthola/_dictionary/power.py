@@ -16,15 +16,15 @@ from .._core.linalg import adjoint, wide
 from .._core.loops import bounded_while, counted_loop
 from .._core.space import Space
 from .._core.threads import over_chunks
-from .gradient import gradient
+from .gradient import gradient, powers
 from .oracle import Oracle, maximiser
-from .tail import LEVEL, masked_median, scale_factor, thresholded
+from .tail import SHARE, noise_scale, thresholded, thresholds
 
-__all__ = ["Climb", "climbed", "noise_of", "refined", "summed"]
+__all__ = ["Climb", "climbed", "codes_of_some", "refined", "summed"]
 
 ROUNDS = 12
 _SHARES = 8  # sums that threads may work on at a time: not more memory than for these
-_ENTRIES = 2**16  # of codes from which the noise scale is taken
+_ENTRIES = 2**16  # of codes from which the thresholds are taken
 
 
 class Climb(NamedTuple):
@@ -97,27 +97,33 @@ def climbed(
     return bounded_while(space, goes_on, body, (start, count), limit=limit)
 
 
-def noise_of(space: Space, a: Any, y: Any) -> Any:
-    """Noise scale of codes, from rows spread over all samples."""
+def codes_of_some(space: Space, a: Any, y: Any) -> tuple[Any, Any]:
+    """Noise scale, and |C|, of rows spread over all samples."""
     xp = space.xp
     stride = max(1, y.shape[-2] * y.shape[-1] // _ENTRIES)
-    size = xp.abs(y[..., ::stride, :] @ adjoint(xp, a))
-    rows = xp.ones(size.shape[:-1], dtype=xp.bool, device=space.device)
-    count = xp.full(a.shape[:-2], size.shape[-2], dtype=xp.int32, device=space.device)
-    return scale_factor(space) * masked_median(space, size, rows, count)
+    some = y[..., ::stride, :]
+    size = xp.abs(some @ adjoint(xp, a))
+    noise, _ = noise_scale(space, size, xp.any(some != 0, axis=-1))
+    return noise, size
 
 
-def refined(space: Space, oracle: Oracle, a: Any, y: Any, *, rows: int) -> tuple[Any, Any]:
-    """A <- polar(H^H Y) with codes above the noise, and the last H^H Y / M."""
+def refined(
+    space: Space, oracle: Oracle, p: float, a: Any, y: Any, *, rows: int
+) -> tuple[Any, Any]:
+    """A <- polar(H^H Y) with codes above the thresholds, and the last H^H Y / M."""
     xp = space.xp
 
-    def body(_: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
+    def body(k: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
         a, _ = state
-        threshold = wide(LEVEL * noise_of(space, a, y))
+        noise, size = codes_of_some(space, a, y)
+        mean = xp.mean(size, axis=-2)
+        powered = xp.mean(powers(p, size, size) * size, axis=-2)
+        # The samples stay the same, so cross-talk falls, and each round may cut off less.
+        limit = thresholds(xp, p, noise, mean, powered, SHARE * 0.5**k)[..., None, :]
 
         def part(chunk: Any) -> tuple[Any]:
             c = chunk @ adjoint(xp, a)
-            h = thresholded(xp, c, xp.abs(c), threshold)
+            h = thresholded(xp, c, xp.abs(c), limit)
             return ((1.0 / y.shape[-2]) * (adjoint(xp, h) @ chunk),)
 
         (cross,) = summed(y, rows, part)

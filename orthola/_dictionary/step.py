@@ -15,7 +15,7 @@ from .gradient import powers
 from .oracle import Oracle, maximiser, projected
 from .schedules import rates, tail_rate
 from .state import DictionaryState
-from .tail import Contest, masked_median, scale_factor
+from .tail import Contest, noise_scale
 
 __all__ = ["advanced", "frozen_scale", "largest_in_rows", "reach"]
 
@@ -49,7 +49,8 @@ def advanced(space: Space, oracle: Oracle, state: DictionaryState, y: Any) -> Di
     rows = largest_in_rows(space, y)
     scale = frozen_scale(space, state.scale, rows)
     unit = xp.where(scale > 0, scale, xp.ones_like(scale))
-    usable = rows / unit[..., None] <= reach(space)
+    relative = rows / unit[..., None]
+    usable = relative <= reach(space)
     y = xp.where(usable[..., None], y / wide(unit), xp.zeros_like(y))
     count = xp.sum(xp.astype(usable, state.step.dtype), axis=-1)
     seen = state.n_samples - state.n_skipped + count
@@ -84,8 +85,8 @@ def advanced(space: Space, oracle: Oracle, state: DictionaryState, y: Any) -> Di
     z = z * wide(xp.where(early & moves, first, xp.ones_like(first)))  # Z was 0 before that
     # Median and threshold belong to the codes before this step; weights above 1 do not.
     slow = xp.clip(rho, max=1.0)
-    median = scale_factor(space) * masked_median(space, size, usable, count)
-    noise = averaged(state.noise, median, slow)
+    new, known = noise_scale(space, size, usable & (relative > 0))
+    noise = averaged(state.noise, new, xp.where(known, slow, xp.zeros_like(slow)))
     contest = Contest(space, options.p, state.refined, state.record, y)
     record = contest.counted(state.iterate, size, powered, share, omega)
     cross = averaged(state.cross, contest.cross(noise, record, share), wide(omega))

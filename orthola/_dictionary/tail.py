@@ -26,9 +26,10 @@ __all__ = [
     "PERIOD",
     "SHARE",
     "Contest",
-    "masked_median",
+    "noise_scale",
     "scale_factor",
     "thresholded",
+    "thresholds",
 ]
 
 LEVEL = 2.5  # thresholds in units of the noise scale,
@@ -70,13 +71,8 @@ class Contest:
     def cross(self, noise: Any, counted: Any, share: Any) -> Any:
         """H^H Y / b for thresholded codes H."""
         xp = self._space.xp
-        mean, powered = counted[..., 1, :], counted[..., 3, :]
-        # (E |c|^p / E |c|)^(1/(p-1)): the size of codes that are not small, however rare they are.
-        mean = xp.where(mean > 0, mean, xp.ones_like(mean))
-        least = SHARE * (powered / mean) ** (1.0 / (self._p - 1.0))
-        limit = LEVEL * noise[..., None]
-        limit = xp.where(least > limit, least, limit)[..., None, :]
-        h = thresholded(xp, self._codes, self._size, limit)
+        limit = thresholds(xp, self._p, noise, counted[..., 1, :], counted[..., 3, :])
+        h = thresholded(xp, self._codes, self._size, limit[..., None, :])
         return wide(share) * (adjoint(xp, h) @ self._y)
 
     def settled(
@@ -126,7 +122,27 @@ def thresholded(xp: Any, c: Any, size: Any, threshold: Any) -> Any:
     return xp.where(size > threshold, c, xp.zeros_like(c))
 
 
-def masked_median(space: Space, x: Any, rows: Any, count: Any) -> Any:
+def thresholds(xp: Any, p: float, noise: Any, mean: Any, powered: Any, share: Any = SHARE) -> Any:
+    """Thresholds (..., n) from the noise scale and the averages of |c| and |c|^p by atoms.
+
+    (E |c|^p / E |c|)^(1/(p-1)) is the size of codes that are not small, however rare they are.
+    """
+    mean = xp.where(mean > 0, mean, xp.ones_like(mean))
+    least = share * (powered / mean) ** (1.0 / (p - 1.0))
+    limit = LEVEL * noise[..., None]
+    return xp.where(least > limit, least, limit)
+
+
+def noise_scale(space: Space, size: Any, shown: Any) -> tuple[Any, Any]:
+    """Noise scale from |C| in the `shown` rows, and whether there are any; 0 if not.
+
+    Rows of zeros are no samples of the noise: they are left out, or many would make it 0.
+    """
+    count = space.xp.sum(space.xp.astype(shown, space.xp.int32), axis=-1)
+    return scale_factor(space) * _masked_median(space, size, shown, count), count > 0
+
+
+def _masked_median(space: Space, x: Any, rows: Any, count: Any) -> Any:
     """Median of the entries >= 0 of `x` (..., b, n) in the `count` marked rows, per item."""
     xp = space.xp
     n = x.shape[-1]

@@ -35,10 +35,20 @@ def test_power_method_and_refinement():
     found = orthogonal_dictionary(y, rng=0)
     assert int(plain.status) == int(found.status) == Status.OK
     assert err4(plain.dictionary, d) <= 2e-3
-    assert err4(found.dictionary, d) <= 1e-6
+    assert err4(found.dictionary, d) <= 1e-12
     assert np.max(np.abs(found.dictionary @ found.dictionary.T - np.eye(50))) <= 1e-13
     few = orthogonal_dictionary(y[:2000], rng=0, max_steps=5)
     assert int(few.status) == Status.NOT_CONVERGED
+
+
+@pytest.mark.parametrize(("sigma", "bound"), [(0.0, 1e-12), (0.1, 3e-4)])
+def test_rows_of_zeros_do_not_hide_the_noise(sigma, bound):
+    y, d = samples(6000, 20, sigma=sigma)
+    mostly_zero = np.zeros((46000, 20))
+    mostly_zero[np.random.default_rng(1).permutation(46000)[:6000]] = y
+    found = orthogonal_dictionary(mostly_zero, rng=0)
+    assert err4(found.dictionary, d) <= bound
+    assert sigma <= found.noise <= 2.0 * sigma + 1e-6
 
 
 def test_steps_on_a_part_of_the_rows_change_nothing_in_the_end(monkeypatch):

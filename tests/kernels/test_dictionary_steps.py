@@ -23,7 +23,8 @@ def test_kernel_equals_text(dtype, options, preconditioned):
     n = 7
     y, _ = samples(300, n, 0.8, complex_=dtype.startswith("complex"))
     y = (2.0**9 * y).astype(dtype)
-    y[100:110] = 0.0
+    y[100:110] = 0.0  # a whole mini-batch,
+    y[111:150:5] = 0.0  # and a part of four
     y[205, 3] = np.nan
     h = orthola.haar(n, rng=1, dtype=dtype) if preconditioned else None
     start = orthola.dictionary_init(n, rng=0, dtype=dtype, precondition=h, **options)

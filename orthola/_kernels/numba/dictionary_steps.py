@@ -68,8 +68,10 @@ def dictionary_steps(
         objective = _powers(p, c, size, w, sums[0], sums[2])
         g = np.dot(np.conj(w).T, seen)
         square = _average(z, g, 1.0 - rho, rho * share)
-        median = factor * _median(size)
-        numbers[0] = (1.0 - slow) * numbers[0] + slow * median
+        known = _shown(rows, size)
+        if known > 0:
+            median = factor * _median(size[:known])
+            numbers[0] = (1.0 - slow) * numbers[0] + slow * median
         numbers[1] = (1.0 - slow) * numbers[1] + slow * share * objective
         numbers[2] = (1.0 - slow) * numbers[2] + slow * share * energy
         _divide(a, p, sums)
@@ -132,6 +134,19 @@ def _powers(p: Any, c: Any, size: Any, w: Any, ones: Any, powers: Any) -> Any:
     for k in range(c.shape[1]):
         total += powers[k]
     return total
+
+
+@jit_part
+def _shown(rows: Any, size: Any) -> Any:
+    """Moves |C| of the rows that are not zero to the front; returns how many entries these are."""
+    count, n = 0, rows.shape[1]
+    for r in range(rows.shape[0]):
+        for k in range(n):
+            if rows[r, k] != 0.0:
+                size[count : count + n] = size[r * n : (r + 1) * n]
+                count += n
+                break
+    return count
 
 
 @jit_part
