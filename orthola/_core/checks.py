@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -69,7 +70,10 @@ def count(function: str, option: str, value: Any, *, least: int = 1) -> int:
 def real_in(
     function: str, option: str, value: Any, low: float, high: float, *, closed: bool = False
 ) -> float:
-    """Return `value` as a float in ``(low, high]``, or in ``[low, high]`` with `closed`."""
+    """Return `value` as a float in ``(low, high]``, or in ``[low, high]`` with `closed`.
+
+    ``sys.float_info.max`` as `high` lets all finite numbers pass.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -79,7 +83,8 @@ def real_in(
         ) from None
     if not (low < number <= high or (closed and number == low)):
         sign = "<=" if closed else "<"
-        raise ValueError(f"{function}: expected {low} {sign} {option} <= {high}, got {number!r}")
+        end = "< inf" if high == sys.float_info.max else f"<= {high}"
+        raise ValueError(f"{function}: expected {low} {sign} {option} {end}, got {number!r}")
     return number
 
 

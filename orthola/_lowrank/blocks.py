@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._core import checks
@@ -10,7 +10,7 @@ from .._core.linalg import adjoint
 from .._core.shared_memory import as_numpy, ordinary
 from .._core.space import Space, is_compiling, resolve
 
-__all__ = ["columns_of"]
+__all__ = ["columns_of", "one_by_one"]
 
 
 def columns_of(function: str, blocks: Iterable[Any], axis: int) -> tuple[Space, Space, list[Any]]:
@@ -19,7 +19,7 @@ def columns_of(function: str, blocks: Iterable[Any], axis: int) -> tuple[Space, 
     Tensors in main memory are taken as the NumPy arrays that share it. What is decided by values
     cannot be traced.
     """
-    listed = _listed(function, blocks)
+    listed = list(one_by_one(function, blocks))
     if axis not in (0, 1):
         raise ValueError(f"{function}: expected axis 0 (rows) or 1 (columns), got {axis!r}")
     if not listed:
@@ -48,12 +48,13 @@ def columns_of(function: str, blocks: Iterable[Any], axis: int) -> tuple[Space, 
     return given, space, [adjoint(xp, x) if axis == 0 else x for x in arrays]
 
 
-def _listed(function: str, blocks: Iterable[Any]) -> list[Any]:
+def one_by_one(function: str, blocks: Iterable[Any]) -> Iterator[Any]:
+    """The blocks of a sequence, a generator or a stack."""
     if getattr(blocks, "ndim", 3) == 2:
         raise ValueError(
             f"{function}: expected a sequence of blocks or a stack of shape (N, b, d), got one "
             "array with two axes; put it into a list"
         )
     if hasattr(blocks, "shape"):
-        return [blocks[n, ...] for n in range(blocks.shape[0])]  # type: ignore[index]
-    return list(blocks)
+        return (blocks[n, ...] for n in range(blocks.shape[0]))  # type: ignore[index]
+    return iter(blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ def cluster_blocks(
     **Cost**: some 12 N trial merges at most, of 4 d q^2 + O(q^3) operations each at full size;
     small ones while groups are small. Memory: a few times that of the blocks in double precision.
     Decisions are made by numbers in main memory: arrays on other devices send a few
-    numbers per trial.
+    numbers per trial. No derivatives.
 
     References
     ----------
@@ -153,8 +154,9 @@ def cluster_blocks(
     checks.one_of("cluster_blocks", "method", method, _METHODS)
     checks.one_of("cluster_blocks", "order", order, ("norm", "residual"))
     patience = checks.count("cluster_blocks", "patience", patience)
-    if not 0 <= float(max_error) < float("inf"):
-        raise ValueError(f"cluster_blocks: expected max_error >= 0, got {max_error!r}")
+    max_error = checks.real_in(
+        "cluster_blocks", "max_error", max_error, 0.0, sys.float_info.max, closed=True
+    )
     if per_block and method != "merge":
         raise ValueError(f"cluster_blocks: per_block=True needs method='merge', got {method!r}")
     generated = generator("cluster_blocks", rng)
@@ -164,7 +166,7 @@ def cluster_blocks(
     if not columns[0].shape[0]:
         raise ValueError("cluster_blocks: expected blocks of at least one feature, got d = 0")
     with np.errstate(all="ignore"):
-        pool = Pool(space, columns, rank, float(max_error), per_block=per_block)
+        pool = Pool(space, columns, rank, max_error, per_block=per_block)
         nodes, trials = _groups(pool, method, order, patience, generated)
         nodes = _with_zeros(pool, nodes)
         clusters = [cluster_of(given, pool, node) for node in nodes]

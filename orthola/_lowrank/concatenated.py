@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint
 from .._core.space import resolve
+from .blocks import one_by_one
 from .certificate import SVDCertificate
 from .incremental import svd_init, svd_update
 from .results import svd_result
@@ -119,7 +120,7 @@ def concat_svd(
     right: exactly so for directions that nothing was discarded from.
 
     **Cost**: about 8 d q per column with q = k + oversample, and 2 d^2 per column by the exact
-    engines (small d); blocks are collected up to q columns.
+    engines (small d); blocks are collected up to q columns. No derivatives.
 
     References
     ----------
@@ -138,7 +139,7 @@ def concat_svd(
     >>> np.allclose(again, blocks[3])
     True
     """
-    iterator = _blocks(blocks)
+    iterator = one_by_one("concat_svd", blocks)
     try:
         first = next(iterator)
     except StopIteration:
@@ -163,17 +164,6 @@ def concat_svd(
         found.basis, found.singular_values, found.rank, found.norm, found.certificate, found.status,
         axis,
     )  # fmt: skip
-
-
-def _blocks(blocks: Iterable[Any]) -> Iterator[Any]:
-    if getattr(blocks, "ndim", 3) == 2:
-        raise ValueError(
-            "concat_svd: expected a sequence of blocks or a stack of shape (N, b, d), got one "
-            "array with two axes; put it into a list"
-        )
-    if hasattr(blocks, "shape"):
-        return (blocks[n, ...] for n in range(blocks.shape[0]))  # type: ignore[index]
-    return iter(blocks)
 
 
 def _collected(first: Any, rest: Iterator[Any], axis: int, least: int) -> Iterator[Any]:

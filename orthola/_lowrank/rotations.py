@@ -38,8 +38,6 @@ def logged(
     space: Space, config: SVDConfig, state: SVDState, block: Any, weights: Any
 ) -> Iterator[tuple[SVDState, Rotation]]:
     """One truncation after the other, each with its rotation."""
-    if config.layout(space) != "basis":
-        raise ValueError("IncrementalSVD: expected a low-rank engine with log_rotations=True")
     xp, n = space.xp, int(block.shape[config.axis])
     # Centring adds a column, and all of them together are to be one truncation.
     step = piece_width(config, state.factor.shape) - int(config.center)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any, NamedTuple
@@ -124,8 +125,12 @@ optional
         checks.real_in(name, "forget", self.forget, 0.0, 1.0)
         if self.axis not in (0, 1):
             raise ValueError(f"{name}: expected axis 0 (rows) or 1 (columns), got {self.axis!r}")
-        if sum(x is not None for x in (self.rank, self.tol, self.energy)) > 1:
-            raise ValueError(f"{name}: expected one of rank, tol and energy, got several")
+        asked = {"rank": self.rank, "tol": self.tol, "energy": self.energy}
+        given = [f"{option}={value!r}" for option, value in asked.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(
+                f"{name}: expected one of rank, tol and energy, got {', '.join(given)}"
+            )
         for option in ("rank", "max_rank"):
             if getattr(self, option) is not None:
                 checks.count(name, option, getattr(self, option))
@@ -134,18 +139,22 @@ optional
                 checks.count(name, option, getattr(self, option), least=0)
         for option in ("power", "seed"):
             checks.count(name, option, getattr(self, option), least=0)
-        if self.tol is not None and not 0 <= float(self.tol) < math.inf:
-            raise ValueError(f"{name}: expected tol >= 0, got {self.tol!r}")
-        if self.energy is not None and not 0 <= float(self.energy) <= 1:
-            raise ValueError(f"{name}: expected energy in [0, 1], got {self.energy!r}")
+        if self.tol is not None:
+            checks.real_in(name, "tol", self.tol, 0.0, sys.float_info.max, closed=True)
+        if self.energy is not None:
+            checks.real_in(name, "energy", self.energy, 0.0, 1.0, closed=True)
         if self.max_rank is not None and self.tolerance is None:
-            raise ValueError(f"{name}: expected max_rank together with tol or energy; use rank")
+            raise ValueError(
+                f"{name}: expected max_rank together with tol or energy, got "
+                f"max_rank={self.max_rank!r} without; use rank"
+            )
         if self.shrinks and (
             self.tolerance is not None or self.engine in LAYOUTS or self.sketch != "auto"
         ):
+            given += [f"engine={self.engine!r}", f"sketch={self.sketch!r}"]
             raise ValueError(
                 f"{name}: expected method='frequent-directions' with a rank, a low-rank engine and "
-                "no side sketch"
+                f"no side sketch, got {', '.join(given)}"
             )
 
     @property

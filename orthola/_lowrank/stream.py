@@ -253,9 +253,15 @@ class IncrementalSVD:
                 "here already"
             )
         if mine.extras["window"] is not None or theirs.extras["window"] is not None:
-            raise ValueError("IncrementalSVD.merge: expected streams without a window")
+            raise ValueError(
+                "IncrementalSVD.merge: expected streams without a window, got "
+                f"window={mine.extras['window']!r} and window={theirs.extras['window']!r}"
+            )
         if mine.extras["log_rotations"] or theirs.extras["log_rotations"]:
-            raise ValueError("IncrementalSVD.merge: expected streams without log_rotations")
+            raise ValueError(
+                "IncrementalSVD.merge: expected streams without log_rotations, got one with; make "
+                "both without, and find right factors in a second pass over the data (transform)"
+            )
         if theirs.config is None:
             return self
         if not same_inner_product(mine.inner, theirs.inner):
@@ -277,7 +283,10 @@ class IncrementalSVD:
     def downdate(self, block: Any, /, weights: Any = None) -> IncrementalSVD:
         """Take samples out that were added before; see `svd_downdate`. A window loses nothing."""
         if self._in.extras["window"] is not None:
-            raise ValueError("IncrementalSVD.downdate: expected a stream without a window")
+            raise ValueError(
+                "IncrementalSVD.downdate: expected a stream without a window, got "
+                f"window={self._in.extras['window']!r}; it drops the oldest blocks itself"
+            )
         config, _, state = self._in.known()
         self._in.state = svd_downdate(
             state, block, config, weights=weights, inner_product=self._in.inner
@@ -289,7 +298,9 @@ class IncrementalSVD:
         n = checks.count("IncrementalSVD.extend_features", "n", n, least=0)
         if self._in.extras["window"] is not None or self._in.inner is not None:
             raise ValueError(
-                "IncrementalSVD.extend_features: expected a stream without window and inner_product"
+                "IncrementalSVD.extend_features: expected a stream without window and "
+                f"inner_product, got window={self._in.extras['window']!r} and "
+                f"{'no' if self._in.inner is None else 'an'} inner_product"
             )
         config, space, state = self._in.known()
         self._in.config, self._in.state = extended(space, config, state, n)
@@ -323,7 +334,10 @@ class IncrementalSVD:
         """
         _, space, state = self._in.known()
         if not self._in.extras["log_rotations"]:
-            raise ValueError("IncrementalSVD.right_blocks: expected log_rotations=True")
+            raise ValueError(
+                "IncrementalSVD.right_blocks: expected a stream made with log_rotations=True, got "
+                "one made without; make it so, or take a second pass over the data (transform)"
+            )
         if int(state.flags) & int(Flag.NOT_EXACT):
             raise ValueError(
                 "IncrementalSVD.right_blocks: expected a stream whose every step was a rotation, "

@@ -200,7 +200,10 @@ def _checked(function: str, x: Any, axis: int | None) -> int:
 def _in_any_order(function: str, config: SVDConfig, arity: int) -> None:
     checks.count(function, "arity", arity, least=2)
     if config.forget != 1.0:
-        raise ValueError(f"{function}: expected forget=1: a tree has no order to forget by")
+        raise ValueError(
+            f"{function}: expected forget=1, got {config.forget!r}: a tree has "
+            "no order to forget by"
+        )
 
 
 def _leaves(x: Any, config: SVDConfig, start: int) -> list[Any]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import isqrt
 from typing import Any
 
@@ -111,7 +112,7 @@ class BlockCayley(torch.nn.Module):
             raise ValueError(
                 f"BlockCayley: expected width to be a multiple of block, got {width} and {block}"
             )
-        self.scale = checks.real_in("BlockCayley", "scale", scale, 0.0, float("inf"))
+        self.scale = checks.real_in("BlockCayley", "scale", scale, 0.0, sys.float_info.max)
         checks.one_of("BlockCayley", "orientation", orientation, _ORIENTATIONS)
         self.orientation = orientation
         shape = (self.width // self.block, self.block * (self.block - 1) // 2)

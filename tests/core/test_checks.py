@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -107,6 +108,12 @@ def test_numbers_outside_are_refused(value):
     with pytest.raises(ValueError, match=r"f: expected 0\.0 < tol <= 1\.0, got") as caught:
         real_in("f", "tol", value, 0.0, 1.0)
     assert repr(value) in str(caught.value)
+
+
+def test_any_finite_number_is_an_open_end_in_words():
+    assert real_in("f", "tol", 1e308, 0.0, sys.float_info.max) == 1e308
+    with pytest.raises(ValueError, match=r"f: expected 0\.0 < tol < inf, got inf"):
+        real_in("f", "tol", math.inf, 0.0, sys.float_info.max)
 
 
 def test_the_lower_end_is_taken_where_the_interval_is_closed():
