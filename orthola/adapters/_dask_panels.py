@@ -99,8 +99,10 @@ def _panel(state: SVDState, config: SVDConfig) -> Panel:
     certain, upper = found.certificate, found.certificate.sigma_interval[:, 1]
     if config.layout(space) == "basis":
         # The sketch bounds what was discarded, not singular values of all that is beyond.
-        lost = np.linalg.norm(state.sketch, 2) ** 2 * (1.0 + 1e-3) + state.sketch_shrink
-        lost = min(state.spectral, lost) if state.sketch.shape[1] else state.spectral
+        lost = state.spectral
+        if state.sketch.shape[1]:
+            sketched = np.linalg.norm(state.sketch, 2) ** 2 * (1.0 + 1e-3)
+            lost = min(lost, sketched + state.sketch_shrink)
         next_one = float(state.sigma[rank]) if rank < state.sigma.shape[0] else 0.0
         beyond = math.sqrt(next_one**2 + float(lost) * (1.0 + 1e-12) + float(state.square_loss))
         beyond = math.ldexp(beyond, int(state.scale)) + 2.0 * float(certain.allowance)

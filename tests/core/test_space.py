@@ -261,7 +261,7 @@ def test_arrays_not_held_in_memory_are_refused(library):
         dtype = np.dtype("float64")
 
         def __array_namespace__(self, api_version: str | None = None) -> Any:
-            return types.SimpleNamespace(__name__=library)
+            return types.ModuleType(library)
 
     with pytest.raises(TypeError, match="held in memory"):
         resolve("test", Lazy())

@@ -29,7 +29,7 @@ def test_sparse_input(axis, center):
         assert np.isclose(result.norm, np.linalg.norm(m), rtol=1e-12)
         assert np.allclose(result.mean, (dense if axis == 0 else dense.T).mean(0))
     # Narrow features: dense slices, exact.
-    svd = IncrementalSVD(3, engine="exact-r").partial_fit(x[:, :20])
+    svd = IncrementalSVD(3, engine="exact-r").partial_fit(x.tocsr()[:, :20])
     assert np.allclose(
         svd.result().singular_values, np.linalg.svd(dense[:, :20], compute_uv=False)[:3]
     )
