@@ -103,7 +103,8 @@ same = np.array_equal(model.components_, learners["window of 20 steps"].componen
 print(f"resumed in the middle, the last dictionary is the same: {same}")
 
 # %%
-# The error while the wind rises, and the path of one pattern beside what was learned of it.
+# The error while the wind rises, and the path of one pattern (red above zero, blue below)
+# beside what was learned of it.
 
 colours = dict(zip(errors, ("0.6", "#E69F00", "#D55E00", "#0072B2"), strict=True))
 figure, (left, *right) = plt.subplots(
@@ -113,7 +114,7 @@ for name, found in errors.items():
     smooth = np.mean(np.reshape(found, (-1, 25)), axis=1)
     left.semilogy(25 * np.arange(1, len(smooth) + 1), smooth, color=colours[name], label=name)
 left.axhline(floor, color="0.3", lw=0.8, ls="--", label="the true patterns")
-left.set(xlabel="step", ylabel=f"energy missed by {SENT} of {SENSORS} numbers")
+left.set(xlabel="step", ylabel=f"share of energy missed by {SENT} of {SENSORS} numbers")
 ticks = (0.02, 0.05, 0.1, 0.2, 0.5)
 left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 left.set_yticks([], minor=True)

@@ -92,22 +92,25 @@ print(
 )
 
 # %%
-# The first two coordinates of the held-out digits 0 to 4, and how far each is from its place.
+# The first two coordinates of the held-out digits 0 to 4, each joined to its place in the new
+# space: the lines shrink until crosses lie on dots.
 
 some = held_out[digits[held_out] < 5]
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True)
+palette = np.array(["#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7"])  # any colour vision
 titles = "as it is", "after rotation and shift"
 for ax, points, title in zip(
     axes, (old[some], fit.transform.apply(old[some])), titles, strict=True
 ):
     lines = np.stack([points[:, :2], new[some, :2]])
     ax.plot(*lines.transpose(2, 0, 1), color="0.85", lw=0.6, zorder=0)
-    colours = {"c": digits[some], "cmap": "tab10", "vmin": 0, "vmax": 9}
-    ax.scatter(*lines[1].T, s=12, **colours)
-    ax.scatter(*lines[0].T, s=30, marker="x", lw=0.8, **colours)
-    ax.set(title=title, xticks=[], yticks=[], aspect="equal")
-for marker, name in (("o", "new encoder"), ("x", "old encoder")):  # colours are those of the digits
-    axes[0].plot([], [], marker, color="0.4", ms=5, label=name)
-axes[0].legend(frameon=False, fontsize="small", labelcolor="0.2")
+    ax.scatter(*lines[1].T, s=12, c=palette[digits[some]])
+    ax.scatter(*lines[0].T, s=30, c=palette[digits[some]], marker="x", lw=0.8)
+    ax.set(title=title, xlabel="first coordinate", aspect="equal")
+axes[0].set_ylabel("second coordinate")
+marks = [axes[0].scatter([], [], c="0.4", marker=marker) for marker in "ox"]
+marks += [axes[0].scatter([], [], c=colour) for colour in palette]
+names = ["new encoder", "old encoder", *(f"digit {digit}" for digit in range(5))]
+figure.legend(marks, names, loc="outside lower center", ncols=7, frameon=False, fontsize="small")
 if len(sys.argv) > 1:
     figure.savefig(sys.argv[1], dpi=120)

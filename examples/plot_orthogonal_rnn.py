@@ -102,14 +102,15 @@ defect = float(torch.linalg.matrix_norm(q.T @ q - torch.eye(UNITS, dtype=q.dtype
 print(f"||W^T W - I||_2 after training: {defect:.1e}")
 
 # %%
-# With the constraint the gradient has the same length at every pixel.
+# Left, how well it reads; right, how much of the gradient comes back: with the constraint it has
+# the same length at every pixel.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for kind, style in KINDS.items():
     left.plot(range(1, EPOCHS + 1), scores[kind], style, label=kind)
     right.semilogy(range(1, 65), reaches[kind], style, label=kind)
 left.set(xlabel="epoch", ylabel="accuracy on unseen digits", ylim=(0, 1))
-left.legend()
+left.legend(frameon=False, loc="lower right")
 right.set(xlabel="pixel", ylabel="gradient there / at the last pixel")
 right.set_yticks((0.5, 1, 2), ("0.5", "1", "2"))
 right.set_yticks([], minor=True)

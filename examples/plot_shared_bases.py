@@ -95,17 +95,18 @@ for name, way in ways.items():
 print(f"groups beyond their limit: {sum(beyond)}")
 
 # %%
-# At equal size, groups keep more of the weights than one basis does, and more answers with them.
+# At equal size, groups keep more of the weights than one basis does, and more answers with them
+# (grey: the networks as they were).
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for (name, found), style in zip(results.items(), ("o-", "^:", "s--"), strict=True):
     ratios, accuracies = zip(*found, strict=True)
     left.plot(LIMITS, ratios, style, label=name)
     right.plot(ratios, accuracies, style, label=name)
-left.set(xlabel="limit: relative error of the weights", ylabel="times smaller", ylim=(0, None))
+left.set(xlabel="limit on the relative error", ylabel="numbers before / after", ylim=(0, None))
 left.legend(frameon=False)
 right.axhline(accuracy(units), color="0.6", lw=0.8)
-right.set(xlabel="times smaller", ylabel="accuracy on unseen digits")
+right.set(xlabel="numbers before / after", ylabel="accuracy on unseen digits")
 for ax in (left, right):
     ax.grid(alpha=0.3)
 if len(sys.argv) > 1:
