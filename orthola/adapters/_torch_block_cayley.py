@@ -195,18 +195,27 @@ class BlockCayley(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X diag(R_1, ..., R_b) for x of shape (..., width)."""
-        parts = x.unflatten(-1, (-1, self.block))
+        parts = self._blocks("x", x)
         return torch.einsum("...bi,bij->...bj", parts, self.rotations()).flatten(-2)
 
     @torch.no_grad()
     def merged(self, weight: Tensor) -> Tensor:
         """The weight (..., width) of a linear layer that does without this one before it."""
-        parts = weight.unflatten(-1, (-1, self.block))
+        parts = self._blocks("weight", weight)
         return torch.einsum("...bj,bij->...bi", parts, self.rotations()).flatten(-2)
 
     def extra_repr(self) -> str:
         """What stands in the printed module."""
         return f"{self.width}, {self.block}, scale={self.scale}, orientation={self.orientation!r}"
+
+    def _blocks(self, name: str, x: Tensor) -> Tensor:
+        """The last axis cut into blocks; a single block would be broadcast."""
+        if x.ndim == 0 or x.shape[-1] != self.width:
+            raise ValueError(
+                f"BlockCayley: expected {name} of shape (..., {self.width}), got "
+                f"{checks.describe(x)}"
+            )
+        return x.unflatten(-1, (-1, self.block))
 
     def _places(self) -> tuple[Tensor, Tensor]:
         rows, columns = torch.triu_indices(

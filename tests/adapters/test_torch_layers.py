@@ -303,3 +303,9 @@ def test_block_rotations_refuse_what_they_cannot_do():
         BlockCayley.from_checkpoint(torch.zeros(2, 4), scale=1.0, orientation="plus")
     with pytest.raises(ValueError, match=r"\(b, r, r\), got \(3, 3\)"):
         BlockCayley.from_rotations(torch.eye(3))
+    layer = BlockCayley(6, 3)
+    for call in (layer, layer.merged):
+        with pytest.raises(
+            ValueError, match=r"of shape \(..., 6\), got torch.float32 of shape \(2, 3\)"
+        ):
+            call(torch.zeros(2, 3))  # one block would be broadcast to two
