@@ -98,7 +98,7 @@ def dictionary_init(
     reached at orthogonal matrices: nothing is lost by leaving them on the way. For p > 2 and
     sparse codes the maxima are the true dictionary, up to order and signs of its atoms.
 
-    **Cost**: one random orthogonal matrix of order n.
+    **Cost**: one random orthogonal matrix of order n, as accurate as `haar`. No derivatives.
 
     References
     ----------
@@ -232,7 +232,8 @@ def dictionary_result(state: DictionaryState, /, *, refine: bool = True) -> Dict
     ``gap`` is p (||Z||_* - Re <Z, A>) of the averaged gradient; the gap of the objective itself
     is measured on samples that were not used: `OnlineOrthogonalDictionary.gap`.
 
-    **Cost**: four SVDs of order n. The dictionary is orthogonal to rounding, as of `polar`.
+    **Cost**: four SVDs of order n. The dictionary is orthogonal to rounding, as of `polar`. No
+    derivatives.
 
     References
     ----------

@@ -54,7 +54,8 @@ def dictionary_merge(one: DictionaryState, two: DictionaryState, /) -> Dictionar
     An approximation of one stream over all samples, not equal to it. A mean of points of the ball
     is in the ball, so merging is associative to rounding and, up to order and signs, commutative.
 
-    **Cost**: one product of order n and, on the host, n^3 at worst for the matching.
+    **Cost**: one product of order n and, on the host, n^3 at worst for the matching. No
+    derivatives.
 
     References
     ----------

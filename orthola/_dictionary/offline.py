@@ -81,6 +81,9 @@ def orthogonal_dictionary(
     -----
     Where every eighth row gives 50 n rows at least, the first steps take those alone.
 
+    **Accuracy**: the dictionary is a polar factor, as orthogonal to rounding as of `polar`; how
+    near it is to the true one is a matter of samples, not of rounding.
+
     **Cost** of a step: 2 M n^2 multiply-adds and a polar factor of order n. No derivatives.
 
     References

@@ -14,6 +14,7 @@ __all__ = [
     "as_tensors",
     "checked_weights",
     "in_host_memory",
+    "raise_unless_made_with",
     "raise_unless_usable",
     "same_space",
 ]
@@ -63,6 +64,16 @@ def checked_weights(function: str, config: SVDConfig, block: Any, weights: Any) 
             f"got {checks.describe(weights)}"
         )
     return weights
+
+
+def raise_unless_made_with(function: str, config: SVDConfig, state: SVDState) -> None:
+    """As far as shapes tell."""
+    d = int(state.mean.shape[0])
+    if d != config.features:
+        raise ValueError(
+            f"{function}: expected the config that the state was made with, for {d} features, got "
+            f"one for {config.features}"
+        )
 
 
 def raise_unless_usable(space: Space, old: SVDState, new: SVDState, weights: Any) -> None:

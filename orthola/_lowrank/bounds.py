@@ -72,7 +72,7 @@ def concat_svd_bounds(blocks: Iterable[Any], rank: int, /, *, axis: int = 0) -> 
     precision (single where the device has no double).
 
     **Cost**: one SVD of every block and of every merge, d x 2 (r + 8); `residual` builds a basis of
-    all columns, up to d x d.
+    all columns, up to d x d. No derivatives.
 
     References
     ----------

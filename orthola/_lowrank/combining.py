@@ -9,7 +9,14 @@ import numpy as np
 from .._core.shared_memory import as_numpy
 from .._core.space import resolve
 from . import host, text
-from .arguments import as_arrays, as_tensors, checked_weights, in_host_memory, same_space
+from .arguments import (
+    as_arrays,
+    as_tensors,
+    checked_weights,
+    in_host_memory,
+    raise_unless_made_with,
+    same_space,
+)
 from .downdating import removed
 from .inner import InnerProduct, weighted
 from .intervals import raise_unless_neighbours
@@ -50,7 +57,7 @@ def svd_merge(
     **Accuracy**: as of `svd_update`. Any tree of merges obeys the same identity for the error; the
     fewer truncations lie on the way of a block, the smaller is the allowance for rounding.
 
-    **Cost**: that of a block of as many samples as directions are kept.
+    **Cost**: that of a block of as many samples as directions are kept. No derivatives.
 
     References
     ----------
@@ -73,6 +80,7 @@ def svd_merge(
         raise ValueError(
             f"svd_merge: expected states of {one.mean.shape[0]} features, got {two.mean.shape[0]}"
         )
+    raise_unless_made_with("svd_merge", config, one)
     if not space.traced:
         raise_unless_neighbours(one, two, allow_gaps)
     if space.name == "numpy":
@@ -129,7 +137,8 @@ def svd_downdate(
     **Accuracy**: subtraction loses digits. What the eigenvalues of U S^2 U^H - A A^H show to be
     negative, and the rounding of what was there before, is added to ``square_loss``.
 
-    **Cost**: a Householder QR of d x (q + b) numbers, and eigenvalues of order q + b.
+    **Cost**: a Householder QR of d x (q + b) numbers, and eigenvalues of order q + b. No
+    derivatives.
 
     References
     ----------
@@ -148,6 +157,7 @@ def svd_downdate(
     True
     """
     space, (block,) = same_space("svd_downdate", state, block)
+    raise_unless_made_with("svd_downdate", config, state)
     weights = checked_weights("svd_downdate", config, block, weights)
     if block.shape[config.axis] == 0:
         return state

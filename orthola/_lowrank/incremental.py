@@ -17,6 +17,7 @@ from .arguments import (
     as_tensors,
     checked_weights,
     in_host_memory,
+    raise_unless_made_with,
     raise_unless_usable,
     same_space,
 )
@@ -66,7 +67,8 @@ def svd_init(
 
     Notes
     -----
-    **Cost**: d x (k + oversample) numbers for low rank, d x d for the exact engines.
+    **Cost**: d x (k + oversample) numbers for low rank, d x d for the exact engines. All are zero,
+    exactly. No derivatives.
 
     References
     ----------
@@ -85,6 +87,10 @@ def svd_init(
     >>> result.basis.shape, int(result.rank)
     ((30, 3), 3)
     """
+    if not isinstance(config, SVDConfig):
+        raise TypeError(
+            f"svd_init: expected an SVDConfig, got {config!r}; SVDConfig(features=...) makes one"
+        )
     place = destination("svd_init", xp, dtype, device)
     like = place.xp.zeros((), dtype=place.dtype, device=place.device)
     space, _ = resolve("svd_init", like)
@@ -164,7 +170,7 @@ def svd_update(
 
     **Cost** of a block of b samples with q kept
     directions: about 8 d q b + 4 d b^2 + 2 d (q + b) q operations, 2 b d^2 for the exact engine.
-    Blocks of about q samples cost least per sample; `IncrementalSVD` collects them.
+    Blocks of about q samples cost least per sample; `IncrementalSVD` collects them. No derivatives.
 
     References
     ----------
@@ -182,6 +188,7 @@ def svd_update(
     array([5.])
     """
     space, (block,) = same_space("svd_update", state, block)
+    raise_unless_made_with("svd_update", config, state)
     weights = checked_weights("svd_update", config, block, weights)
     if block.shape[config.axis] == 0:
         return state._replace(position=state.position + 1)

@@ -218,7 +218,12 @@ class Intake:
     def _prepared(self, block: Any, weights: Any) -> tuple[Any, Any]:
         """A private copy of a block that fits the stream; the first one says what fits."""
         given, (block,) = resolve(_NAME, block)
-        checks.is_matrix(_NAME, block, name="block")
+        axis = self.options["axis"]
+        if block.ndim != 2:
+            raise ValueError(
+                f"{_NAME}: expected a block of shape {'(b, d)' if axis == 0 else '(d, b)'} for "
+                f"axis={axis}, got {checks.describe(block)}"
+            )
         if given.traced:
             raise TypeError(f"{_NAME}: expected concrete arrays, got traced ones; use svd_update")
         if given.name == "torch":
@@ -227,7 +232,7 @@ class Intake:
             self._begin(given, block)
         assert self.config is not None
         assert self.space is not None
-        config, space, axis = self.config, self.space, self.options["axis"]
+        config, space = self.config, self.space
         _raise_unless_fitting(given, space, config, block)
         xp = space.xp
         # What the caller may write into later is copied.
@@ -257,7 +262,7 @@ class Intake:
         return weights
 
     def _begin(self, given: Space, block: Any) -> None:
-        features = block.shape[1 - self.options["axis"]] if block.ndim == 2 else 0
+        features = int(block.shape[1 - self.options["axis"]])
         space = checks.compute_space(_NAME, given, None)
         self.config, self.space = SVDConfig(features=features, **self.options), space
         self.state = svd_init(self.config, xp=space.xp, dtype=space.dtype, device=space.device)
@@ -266,7 +271,7 @@ class Intake:
 
 
 def _raise_unless_fitting(given: Space, space: Space, config: SVDConfig, block: Any) -> None:
-    if block.ndim != 2 or block.shape[1 - config.axis] != config.features:
+    if block.shape[1 - config.axis] != config.features:
         raise ValueError(
             f"{_NAME}: expected blocks with samples of length {config.features} for "
             f"axis={config.axis}, got {checks.describe(block)}"

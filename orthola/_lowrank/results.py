@@ -10,7 +10,7 @@ from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import adjoint
 from .._core.space import Space, resolve
-from .arguments import same_space
+from .arguments import raise_unless_made_with, same_space
 from .certificate import SVDCertificate, certify
 from .finish import decomposed
 from .inner import InnerProduct, taken_back
@@ -86,7 +86,7 @@ def svd_result(
     **Accuracy**: bounds hold for every input, rounding included. Exact engines know singular
     values to 100 roundings of the largest one.
 
-    **Cost**: of the exact engines one decomposition of order d; else little.
+    **Cost**: of the exact engines one decomposition of order d; else little. No derivatives.
 
     References
     ----------
@@ -105,6 +105,7 @@ def svd_result(
     (array([3., 2.]), array([1., 1.]))
     """
     space, _ = same_space("svd_result", state)
+    raise_unless_made_with("svd_result", config, state)
     if rank is not None:
         checks.count("svd_result", "rank", rank)
     with np.errstate(all="ignore"):

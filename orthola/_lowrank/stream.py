@@ -177,6 +177,8 @@ class IncrementalSVD:
         TypeError, ValueError
             As `svd_update`; the stream is then as it was before.
         """
+        if not is_sliced(block):
+            _, (block,) = resolve("IncrementalSVD.partial_fit", block)
         if is_sparse(block):
             self._in.add_sparse(block, weights)
         else:
@@ -216,6 +218,8 @@ class IncrementalSVD:
         """
         axis = self._in.options["axis"]
         skip = self.samples_seen if resume else 0
+        if batch is not None:
+            batch = checks.count("IncrementalSVD.fit_blocks", "batch", batch)
         width = batch or (self._in.width(int(source.shape[1 - axis])) if is_sliced(source) else 1)
         total = total_of(source, axis)
         for block in blocks_of(source, axis, width, skip):
@@ -241,11 +245,16 @@ class IncrementalSVD:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If options or sizes differ, if there is a window or a log of rotations, or if samples
             would count twice: another copy of a stream that is in here, or, for streams with
             numbers, any sample that both have. Also if such streams are no neighbours.
         """
+        if not isinstance(other, IncrementalSVD):
+            raise TypeError(
+                "IncrementalSVD.merge: expected another IncrementalSVD, got "
+                f"{type(other).__name__}; states are merged by svd_merge"
+            )
         mine, theirs = self._in, other._in
         if mine.shards & theirs.shards:
             raise ValueError(
@@ -351,6 +360,12 @@ class IncrementalSVD:
         found, name = self.result(), "IncrementalSVD.transform"
         config, space, _ = self._in.known()
         given, (x,) = resolve(name, x)
+        along = -1 if config.axis == 0 or x.ndim == 1 else -2
+        if x.ndim == 0 or x.shape[along] != config.features:
+            raise ValueError(
+                f"{name}: expected samples of length {config.features} for axis={config.axis}, got "
+                f"{checks.describe(x)}"
+            )
         x = space.xp.astype(x, space.dtype, copy=False) if given.is_half else x
         basis = found.basis
         if config.center:

@@ -181,9 +181,9 @@ def householder_apply(
 
     Notes
     -----
-    As for `householder_product`; the error is at most 8 (m + 1) u \|\|X\|\|_F as observed with the
-    default tau. **Cost**: 4 m k p operations, half of it saved by packing if k = m, and memory for
-    k p numbers besides the result; nothing is ever m x m.
+    As for `householder_product`, derivatives too; the error is at most 8 (m + 1) u \|\|X\|\|_F as
+    observed with the default tau. **Cost**: 4 m k p operations, half of it saved by packing if
+    k = m, and memory for k p numbers besides the result; nothing is ever m x m.
 
     References
     ----------

@@ -57,7 +57,7 @@ def householder_projector(u: Any, v: Any, d: Any = None, /, *, packed: bool = Fa
     -----
     **Cost**: O((m + n) k^2 + m n k) operations; nothing is m x m or n x n. To apply A without
     forming it, multiply by Q_v^H, d and Q_u in turn. Half precision is computed in float32 and
-    rounded once. **Derivatives** as for `householder_product`.
+    rounded once. **Accuracy** and **derivatives** as for `householder_product`.
 
     A published form multiplies the square products of reflectors with the second one not
     adjointed: the same map with the columns of `v` in reverse order.
@@ -139,7 +139,8 @@ def householder_projector_vectors(weight: Any, /, *, rank: int) -> ProjectorVect
     -----
     The reflectors of U_k and V_k come from `householder_vectors`. Copying the packed result of a
     QR factorisation, diagonal of R included, and normalising columns gives another matrix.
-    **Cost**: one singular value decomposition.
+    **Accuracy**: that of the singular vectors. **Cost**: one singular value decomposition. No
+    derivatives.
 
     References
     ----------

@@ -59,7 +59,8 @@ def oblique_procrustes(a: Any, b: Any, /, *, check_finite: bool = True) -> Obliq
     A column t solves (A^H A - lambda I) t = A^H b with lambda <= lambda_min(A^H A) and norm(t) = 1.
     In the singular vectors of A that is one equation in one unknown, 1/norm(t(lambda)) = 1, whose
     left side is concave: Newton's method climbs to the root from below, without safeguard, in
-    about six steps. Row weights: multiply the rows of both by their square roots.
+    about six steps. Columns have length 1 to rounding. Row weights: multiply the rows of both by
+    their square roots.
 
     Cost: one SVD of `a`, two products, and n k numbers per step. Float32 is calculated in float64
     where the device has it. Derivatives go through the steps (PyTorch in reverse mode, JAX in

@@ -52,8 +52,9 @@ def permutation_procrustes(a: Any, b: Any, /, *, check_finite: bool = True) -> P
     Notes
     -----
     ||A P - B||^2 = ||A||^2 + ||B||^2 - 2 Re tr(P^T A^H B) is an assignment problem, solved by
-    `scipy.optimize.linear_sum_assignment`, item by item. Cost: one product and n^3 at worst. For
-    rows, transpose both; for rows and columns at once see `scipy.optimize.quadratic_assignment`.
+    `scipy.optimize.linear_sum_assignment`, item by item, exactly for the product as it was rounded.
+    Cost: one product and n^3 at worst. No derivatives: an order is a constant. For rows,
+    transpose both; for rows and columns at once see `scipy.optimize.quadratic_assignment`.
 
     References
     ----------

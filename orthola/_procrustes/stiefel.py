@@ -97,6 +97,8 @@ def stiefel_procrustes(
     **Cost**: one product m x p x p and one SVD of `a`; then, for each start, about ten times
     condition(A) steps of one product p x p x k and one polar factor.
 
+    **Accuracy**: ``factor`` is a polar factor, as orthonormal to rounding as of `polar`.
+
     Derivatives go through the steps: PyTorch in reverse mode, JAX in forward mode.
 
     References

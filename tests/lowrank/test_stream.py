@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,13 @@ def test_memory_does_not_grow_with_the_number_of_blocks():
     assert peaks[1] <= 1.1 * peaks[0]
 
 
+def test_lists_are_taken_as_arrays_are():
+    lists = IncrementalSVD(3, start=5).partial_fit(DATA.tolist())
+    arrays = IncrementalSVD(3, start=5).partial_fit(DATA)
+    assert lists.samples_seen == len(DATA)
+    assert np.array_equal(lists.result().basis, arrays.result().basis)
+
+
 def test_arguments():
     for options in (
         {"rank": 3, "tol": 0.1}, {"rank": 0}, {"tol": -1.0}, {"energy": 2.0}, {"axis": 2},
@@ -158,6 +166,27 @@ def test_arguments():
     for wrong in (DATA[:, :5], DATA.astype(complex), DATA[0]):
         with pytest.raises(ValueError, match="expected"):
             svd.partial_fit(wrong)
+    with pytest.raises(ValueError, match=r"expected a block of shape \(b, d\) for axis=0, got"):
+        IncrementalSVD(3).partial_fit(DATA[None])
+    with pytest.raises(ValueError, match=f"expected samples of length {DATA.shape[1]} for axis=0"):
+        svd.transform(DATA[:, :5])
+    with pytest.raises(TypeError, match="expected another IncrementalSVD, got SVDState"):
+        svd.merge(svd.state)
+    with pytest.raises(ValueError, match="batch >= 1"):
+        svd.fit_blocks(DATA, batch=0)
+    assert svd.samples_seen == len(DATA)
+    state, config = svd.state, svd.config
+    with pytest.raises(TypeError, match="expected an SVDConfig, got 3"):
+        orthola.svd_init(3)
+    other = replace(config, features=3)
+    for call in (
+        lambda: orthola.svd_update(state, DATA[:, :3], other),
+        lambda: orthola.svd_downdate(state, DATA[:, :3], other),
+        lambda: orthola.svd_merge(state, state, other),
+        lambda: orthola.svd_result(state, other),
+    ):
+        with pytest.raises(ValueError, match="expected the config that the state was made with"):
+            call()
     state, config = svd.state, svd.config
     with pytest.raises(ValueError, match="shape"):
         orthola.svd_update(state, DATA.T, config)

@@ -261,12 +261,22 @@ def test_every_parameter_is_documented_with_its_type_and_no_other(name):
 
 
 @pytest.mark.parametrize("name", NUMERICAL)
-def test_numerical_functions_say_shape_accuracy_errors_and_source(name):
+def test_numerical_functions_say_shape_cost_accuracy_derivatives_errors_and_source(name):
     found = sections(getattr(orthola, name).__doc__)
     assert re.search(r"\(\.\.\., \w", found["Parameters"])
     assert re.search(r"TypeError|ValueError", found["Raises"])
-    assert name in STORAGE or re.search(r"doi:10\.|arXiv:\d", found["References"])
-    assert name in STORAGE or re.search(r"cost", found["Notes"], flags=re.IGNORECASE)
+    if name in STORAGE:
+        return
+    assert re.search(r"doi:10\.|arXiv:\d", found["References"])
+    for said in ("cost", "accura|round|exact|error", "derivative|differentiab"):
+        assert re.search(said, found["Notes"], flags=re.IGNORECASE), said
+
+
+@pytest.mark.parametrize("name", NUMERICAL)
+def test_functions_without_derivatives_say_so(name):
+    claim = orthola.testing.CAPABILITIES[name]
+    said = re.search(r"No\s+derivatives|Derivatives exist nowhere", getattr(orthola, name).__doc__)
+    assert bool(said) is not bool(claim.torch or claim.jax or claim.jax_forward)
 
 
 @pytest.mark.parametrize(
