@@ -28,6 +28,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(f"{pool}_NUM_THREADS", "1")
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -156,3 +157,15 @@ def xp(backend: Backend) -> Any:
 def device(backend: Backend) -> Any:
     """Device of the back-end, not the default one where the library has another."""
     return backend.device
+
+
+@pytest.fixture
+def own_tuning_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Measured limits are looked for as users have it, in a folder of the test's own."""
+    from orthola._core import tuning, tuning_file
+
+    monkeypatch.delenv(tuning_file.VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    tuning.forget_files()
+    yield
+    tuning.forget_files()

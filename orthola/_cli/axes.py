@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .drawing import LEVEL
 
-__all__ = ["level", "step_axis", "time_axis", "visible"]
+__all__ = ["level", "name_each", "plain", "step_axis", "visible"]
 
 _STEPS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30, 35, 40)
 
@@ -22,14 +23,22 @@ def step_axis(axes: Any, ticks: tuple[int, ...] = _STEPS) -> None:
     axes.set_xlabel("steps")
 
 
-def time_axis(axes: Any, text: str) -> None:
-    """Milliseconds, logarithmic, as plain numbers."""
+def plain(axis: Any) -> None:
+    """A logarithmic axis with plain numbers at 1, 2, 5."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(text)
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(_number))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def name_each(axis: Any, values: Sequence[float]) -> None:
+    """Few values: a plain number at each, and no ticks between them."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(FuncFormatter(_number))
+    axis.set_minor_locator(NullLocator())
 
 
 def visible(values: Any, least: float) -> Any:
@@ -50,6 +59,10 @@ def level(axes: Any, height: float, text: str, colour: str, *, above: bool = Tru
         fontsize=10,
         color=colour,
     )
+
+
+def _number(x: float, _: int | None = None) -> str:
+    return f"{x:,g}".replace(",", "\u2009")
 
 
 def _signed_root(x: Any) -> Any:

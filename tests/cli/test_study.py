@@ -19,7 +19,7 @@ from orthola._cli.main import main
 from orthola._cli.polar_study.approximation import LOWER_BOUND
 from orthola._cli.polar_study.problems import bundled, stated
 from orthola.testing import from_spectrum, orthogonality, polar_residual, spectrum
-from tests.cli.runs import fails_in_one_line, study
+from tests.cli.runs import study
 
 ITERATIONS = ("newton", "newton-schulz", "halley", "qr-halley")
 
@@ -236,63 +236,6 @@ def test_accuracy_tables_use_the_same_measures(
     u, h, _ = orthola.polar(a, method="svd")
     (svd,) = (r for r in results if r["method"] == "svd" and r["condition"] == 1e3)
     assert svd["residual"] == pytest.approx(polar_residual(a, u, h), abs=20 * np.finfo(float).eps)
-
-
-FILES = {
-    "vector.npy": np.ones(3),
-    "stack.npy": np.ones((2, 3, 3)),
-    "empty.npy": np.ones((0, 3)),
-    "text.npy": np.array([["a"]]),
-    "nan.npy": np.array([[1.0, np.nan]]),
-    "zero.npy": np.zeros((2, 2)),
-    "complex.npy": np.eye(2) * 1j,
-    "large.npy": np.full((2, 2), 1e300),
-}
-
-
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        (["--input", "vector.npy"], "got shape (3,)"),
-        (["--input", "stack.npy"], "got shape (2, 3, 3)"),
-        (["--input", "empty.npy"], "got shape (0, 3)"),
-        (["--input", "text.npy"], "expected numbers"),
-        (["--input", "nan.npy"], "1 of 2 NaN or infinite"),
-        (["--input", "zero.npy"], "all entries are zero"),
-        (["--input", "complex.npy", "--dtype", "float32"], "complex entries"),
-        (["--input", "large.npy", "--dtype", "float32"], "out of range"),
-        (["--input", "nowhere.npy"], "no such file"),
-        (["--input", "."], "expected a file ending in"),
-        (["--input", "notes.txt"], "expected a file ending in"),
-        (["--input", "broken.npy"], "cannot be read: not an array"),
-        (["--input", "broken.safetensors"], "cannot be read"),
-        (["--input", "two.npz"], "holds 2 arrays, choose one with --key: bias, weight"),
-        (["--input", "two.npz", "--key", "wieght"], "did you mean 'weight'?"),
-        (["--input", "two.npz", "--key", "q"], "it holds bias, weight"),
-        (["--input", "vector.npy", "--key", "q"], "leave --key out"),
-        (["--key", "q"], "give the file with --input"),
-        (["--synthetic", "10"], "like 200,1e8, got '10'"),
-        (["--synthetic", "0,10"], "expected n >= 1"),
-        (["--repeats", "0"], "--repeats: expected at least 1"),
-        (["--threads", "0"], "--threads: expected at least 1"),
-        (["--out", "notes.txt"], "cannot be made"),
-        (["--dtype", "float16"], "invalid choice"),
-    ],
-)
-def test_errors_are_one_line_and_exit_code_2(
-    argv: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, array in FILES.items():
-        np.save(name, array)
-    np.savez("two.npz", weight=np.eye(2), bias=np.ones(2))
-    for name in ("notes.txt", "broken.npy", "broken.safetensors"):
-        Path(name).write_text("nothing of use")
-    fails_in_one_line("polar", argv, words, capsys)
 
 
 @pytest.mark.parametrize(

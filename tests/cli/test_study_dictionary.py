@@ -26,9 +26,8 @@ from orthola._cli.dictionary_study.outcome import Curve, Experiment, Trace
 from orthola._cli.dictionary_study.samples import from_problem, photographs
 from orthola._cli.dictionary_study.streams import Stream
 from orthola._cli.dictionary_study.tracing import checkpoints, relative_gap, traced
-from orthola._cli.main import main
 from orthola._cli.matrices import Problem
-from orthola.testing import gaussian, orthogonality
+from orthola.testing import orthogonality
 from tests.cli.runs import study
 
 EPS = np.finfo(float).eps
@@ -230,14 +229,3 @@ def test_figures_table_and_summary(
     for word in ("Step sizes", "σ = 0.2", "no window", "scikit-learn", "dictionary.json"):
         assert word in printed.out
     assert "schedules: default" in printed.err
-
-
-def test_too_few_rows_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "thin.npy", gaussian(30, 9, rng=0))
-    argv = ["study", "dictionary", "--no-streams", "--input", str(tmp_path / "thin.npy")]
-    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert line == (
-        "orthola: error: thin: expected at least two columns and six rows for each of them, "
-        "got shape (30, 9)"
-    )

@@ -19,7 +19,7 @@ from orthola._cli.maps_study.descent import FOUND, STATIONARY, STEP_LIMIT, desce
 from orthola._cli.maps_study.tasks import Task, tasks_for
 from orthola._cli.matrices import Problem, handwritten_digits
 from orthola.testing import from_spectrum, orthogonality
-from tests.cli.runs import fails_in_one_line, study
+from tests.cli.runs import study
 
 EPS = np.finfo(float).eps
 RETRACTIONS = {"retract-cayley", "retract-polar", "retract-qr"}
@@ -225,29 +225,3 @@ def test_accuracy_is_tabulated_in_units_of_rounding(
     assert {result["map"] for result in results} == set(maps_accuracy.CONTENDERS)
     for result in results:
         assert max(result["double"], result["single"], result["round_trip"] or 0.0) <= 50.0
-
-
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        (["--input", "constant.npy"], "at least 2 principal components, got 0"),
-        (["--input", "complex.npy"], "complex entries, which float64 cannot hold"),
-        (["--components", "0"], "--components: expected at least 1, got 0"),
-        (["--columns", "0"], "--columns: expected at least 1"),
-        (["--steps", "0"], "--steps: expected at least 1"),
-        (["--seed", "-1"], "--seed: expected at least 0"),
-        (["--dtype", "complex64"], "invalid choice"),
-        (["--key", "x"], "give the file with --input"),
-    ],
-)
-def test_errors_are_one_line_and_exit_code_2(
-    argv: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    np.save("constant.npy", np.ones((5, 3)))
-    np.save("complex.npy", np.eye(3) * 1j)
-    fails_in_one_line("maps", argv, words, capsys)

@@ -19,7 +19,7 @@ from orthola._cli.omp_study.signals import Signals, photograph_patches, signals_
 from orthola._cli.omp_study.speed import speeds
 from orthola._cli.omp_study.textbook import textbook_residual
 from orthola.testing import gaussian
-from tests.cli.runs import fails_in_one_line, study
+from tests.cli.runs import study
 
 EPS = np.finfo(float).eps
 
@@ -174,26 +174,3 @@ def test_figures_tables_and_summary(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert word in printed.out
     assert "omp 1/19: patches: recovery, Gaussian atoms, 4 measurements" in printed.err
     assert "omp 19/19: patches: throughput" in printed.err
-
-
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        (["--input", "small.npy"], "expected at least 16 × 4 signals by features, got 15 × 5"),
-        (["--input", "complex.npy"], "complex entries, which float64 cannot hold"),
-        (["--atoms", "0"], "--atoms: expected at least 1, got 0"),
-        (["--seed", "-1"], "--seed: expected at least 0"),
-        (["--key", "x"], "give the file with --input"),
-    ],
-)
-def test_errors_are_one_line_and_exit_code_2(
-    argv: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    np.save("small.npy", np.concatenate([gaussian(15, 5, rng=0), np.zeros((9, 5))]))
-    np.save("complex.npy", np.eye(20) * 1j)
-    fails_in_one_line("omp", argv, words, capsys)

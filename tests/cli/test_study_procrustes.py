@@ -10,7 +10,6 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 
 import orthola
-from orthola._cli.main import main
 from orthola._cli.matrices import Problem
 from orthola._cli.procrustes_study import experiments as measurements
 from orthola._cli.procrustes_study.clouds import embedded, offset, shaped, triplets
@@ -129,11 +128,3 @@ def test_figures_table_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture
     for word in ("align_vectors", "fits at once", "far from the origin", "procrustes.json"):
         assert word in printed.out
     assert "procrustes 1/6: digits: condition" in printed.err
-
-
-def test_too_flat_a_cloud_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save(tmp_path / "thin.npy", gaussian(30, 4, rng=0))
-    argv = ["study", "procrustes", "--quick", "--no-figures", "--input", str(tmp_path / "thin.npy")]
-    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert line == "orthola: error: thin: expected points that fill at least 8 dimensions, got 4"

@@ -17,7 +17,7 @@ from orthola._cli.svd_study.clusters import against_error
 from orthola._cli.svd_study.contenders import CONTENDERS
 from orthola._cli.svd_study.rows import Stream, bundled, stream_of
 from orthola.testing import from_spectrum, gaussian
-from tests.cli.runs import fails_in_one_line, study
+from tests.cli.runs import study
 
 NAMES = ["rank", "stream", "tolerance", "time", "memory", "clusters"]
 
@@ -146,28 +146,3 @@ def test_figures_tables_and_summary(tmp_path: Path, capsys: pytest.CaptureFixtur
     for word in ("IncrementalPCA", "least possible", "compresses best", "false: 0", "svd.json"):
         assert word in " ".join(printed.out.split())
     assert "svd 1/6: digits: rank" in printed.err
-
-
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        (["--input", "small.npy"], "expected at least 32 × 8 rows by columns, got 31 × 9"),
-        (["--input", "two.zarr"], "holds 2 arrays, choose one with --key: a, b"),
-        (["--input", "one.zarr", "--key", "a"], "holds one array without a name"),
-        (["--input", "none.zarr"], "no such file"),
-    ],
-)
-def test_errors_are_one_line_and_exit_code_2(
-    argv: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    zarr = pytest.importorskip("zarr", reason="zarr is not installed")
-    monkeypatch.chdir(tmp_path)
-    np.save("small.npy", gaussian(31, 9, rng=0))
-    zarr.save("one.zarr", gaussian(40, 9, rng=0))
-    group = zarr.open_group("two.zarr", mode="w")
-    group["a"], group["b"] = np.eye(3), np.eye(2)
-    fails_in_one_line("svd", argv, words, capsys)

@@ -12,14 +12,7 @@ from orthola._cli.tune import crossovers, duels, rates, search
 from orthola._core import tuning, tuning_file
 from orthola._core.tuning import BUILT_IN
 
-
-@pytest.fixture(autouse=True)
-def _no_files_of_others(monkeypatch, tmp_path):
-    monkeypatch.delenv(tuning_file.VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    tuning.forget_files()
-    yield
-    tuning.forget_files()
+pytestmark = pytest.mark.usefixtures("own_tuning_file")
 
 
 def crossing(at, *, keeps_first=False, thorough=False, grid=(2, 4, 8, 16)):

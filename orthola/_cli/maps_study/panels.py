@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import level, step_axis, time_axis, visible
+from ..axes import level, plain, step_axis, visible
 from ..palette import GREY
 from .outcome import Race, Run
 from .style import LOOK
@@ -36,8 +36,8 @@ def loss_by_time(axes: Any, race: Race) -> None:
     _floor(axes, race, "floor of determinant +1")
     axes.set_yscale("log")
     axes.set_xscale("log")
-    time_axis(axes, "time  [ms]")
-    axes.set(ylabel="loss  ‖XQ − XQ*‖²")
+    plain(axes.xaxis)
+    axes.set(xlabel="time  [ms]", ylabel="loss  ‖XQ − XQ*‖²")
 
 
 def drift_by_step(axes: Any, race: Race) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..axes import name_each, plain
 from ..drawing import LEVEL
 from .outcome import Decay, Recovery, Speed
 from .style import DICTIONARY_DASHES, HEAT, LOOK, RULE_NAMES
@@ -39,8 +40,8 @@ def recovery_map(axes: Any, found: Recovery) -> Any:
     if found.name == "Gaussian":
         _guide(axes, found)
     axes.set(
-        title=found.title, xlabel="measurements  M", ylabel="planted atoms  k", xlim=limits[0],
-        ylim=limits[1],
+        title=found.title, xlabel="measurements  M", ylabel="planted atoms  k",
+        xlim=(max(limits[0][0], 0.0), limits[0][1]), ylim=(max(limits[1][0], 0.0), limits[1][1]),
     )  # fmt: skip
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return drawn
@@ -86,14 +87,12 @@ def decay_panel(axes: Any, found: Decay) -> None:
         yscale="log", title="Signals that no atom was made of", xlabel="atoms of each signal  k",
         ylabel="residual  ‖y − xA‖ / ‖y‖", xlim=(0, len(steps) - 0.7),
     )  # fmt: skip
-    _plain(axes.yaxis)
+    plain(axes.yaxis)
     axes.legend(handles=handles, fontsize=10.5, loc="lower left", handlelength=2.8)
 
 
 def speed_panel(axes: Any, found: Speed) -> None:
     """Signals per second of processor time; nothing where the results were not right."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
     for name, seconds in found.seconds.items():
         counted = [found.counts(name, i) for i in range(len(seconds))]
         rates = np.where(counted, 1.0 / np.asarray(seconds), np.nan)
@@ -102,10 +101,8 @@ def speed_panel(axes: Any, found: Speed) -> None:
         xscale="log", yscale="log", title=found.title, xlabel=found.x_name,
         ylabel="signals per second",
     )  # fmt: skip
-    _plain(axes.yaxis)
-    _plain(axes.xaxis)
-    axes.xaxis.set_major_locator(FixedLocator(found.x))
-    axes.xaxis.set_minor_locator(NullLocator())
+    plain(axes.yaxis)
+    name_each(axes.xaxis, found.x)
 
 
 def _guide(axes: Any, found: Recovery) -> None:
@@ -118,12 +115,3 @@ def _guide(axes: Any, found: Recovery) -> None:
         va="top", fontsize=10, color="#333333",
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )  # fmt: skip
-
-
-def _plain(axis: Any) -> None:
-    """A logarithmic axis with plain numbers at 1, 2, 5."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}".replace(",", "\u2009")))
-    axis.set_minor_formatter(NullFormatter())

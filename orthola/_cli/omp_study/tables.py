@@ -75,8 +75,8 @@ def verdict(outcome: Outcome) -> str:
     best = min(decay.residuals, key=lambda d: decay.residuals[d]["omp"][last])
     return (
         f"{outcome.signals.problem.name}: from {data.measurements[-1]} measurements of "
-        f"{data.atoms} rows of the data, OMP recovers {halves['omp']} planted atoms in half of the "
-        f"trials, OLS {halves['ols']}; {last} atoms of {best} leave "
+        f"{data.atoms} rows of the data, half of the codes are recovered up to k = {halves['omp']} "
+        f"planted atoms by OMP, k = {halves['ols']} by OLS; {last} atoms of {best} leave "
         f"{decay.residuals[best]['omp'][last]:.2%} of a signal, as many principal axes "
         f"{decay.principal[last]:.2%}; {_ratios(outcome.speeds)}."
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import level, step_axis, time_axis, visible
+from ..axes import level, plain, step_axis, visible
 from ..drawing import LEVEL
 from ..palette import GREY
 from .approximation import LOWER_BOUND
@@ -71,8 +71,11 @@ def accuracy_and_time(axes: Any, outcome: Outcome) -> None:
         axes.loglog(times[-1:], errors[-1:], **look.final())
     level(axes, outcome.eps, "eps", GREY)
     _cut(axes, outcome.eps)
-    time_axis(axes, "time of the call  [ms]")
-    axes.set(title="Accuracy and time", ylabel="larger of the two errors")
+    plain(axes.xaxis)
+    axes.set(
+        title="Accuracy and time", xlabel="time of the call  [ms]",
+        ylabel="larger of the two errors",
+    )  # fmt: skip
 
 
 def spectrum(axes: Any, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from ... import haar
 from ..failure import Failure
 from ..matrices import Problem
 
-__all__ = ["Pair", "embedded", "offset", "shaped", "triplets"]
+__all__ = ["Pair", "components", "embedded", "offset", "shaped", "triplets"]
 
 Array = np.ndarray[Any, Any]
 _NOISE = 1e-3  # of the size of the cloud
@@ -28,7 +28,7 @@ def shaped(problem: Problem, n: int, condition: float, *, noise: bool, seed: int
     """Principal components 1 to n of the data, each rescaled so that the cloud is so flat."""
     turn, rotation = (haar(n, rng=_drawn(seed, which), determinant=1) for which in (0, 1))
     # V in A = U diag(s) V^T, so that no axis is special.
-    a = (_components(problem, n) * np.geomspace(1.0, 1.0 / condition, n)) @ turn
+    a = (components(problem, n) * np.geomspace(1.0, 1.0 / condition, n)) @ turn
     return _turned(a, rotation, noise=noise, seed=seed)
 
 
@@ -42,7 +42,7 @@ def offset(problem: Problem, n: int, distance: float, *, seed: int = 0) -> Pair:
 
 def embedded(problem: Problem, width: int, *, seed: int = 0) -> Pair:
     """Random features of the data and the same in turned axes, as two encoders might give them."""
-    scores = _components(problem, min(16, *problem.matrix.shape))
+    scores = components(problem, min(16, *problem.matrix.shape))
     weights = _drawn(seed, 0).standard_normal((scores.shape[1], width))
     features = np.tanh(scores * np.sqrt(scores.shape[0]) @ weights)
     return _turned(features, haar(width, rng=_drawn(seed, 1)), noise=True, seed=seed)
@@ -50,13 +50,13 @@ def embedded(problem: Problem, width: int, *, seed: int = 0) -> Pair:
 
 def triplets(problem: Problem, count: int, points: int = 20, *, seed: int = 0) -> Pair:
     """A stack of small clouds in space: points drawn from three principal components."""
-    scores = _components(problem, 3)
+    scores = components(problem, 3)
     rows = _drawn(seed, 0).integers(scores.shape[0], size=(count, points))
     turns = haar(3, shape=count, rng=_drawn(seed, 1), determinant=1)
     return _turned(scores[rows], turns, noise=True, seed=seed)
 
 
-def _components(problem: Problem, n: int) -> Array:
+def components(problem: Problem, n: int) -> Array:
     """Left singular vectors of the centred data: orthonormal columns."""
     x = problem.matrix.astype(np.float64)
     x = x / np.max(np.abs(x))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..clock import times_of_short_calls
 from ..matrices import Problem
-from .clouds import Pair, embedded, offset, shaped, triplets
+from .clouds import Pair, components, embedded, offset, shaped, triplets
 from .outcome import ERROR, TIME, Experiment
 from .solvers import Solver, aligned, centred, fitted, schoenemann
 
@@ -27,6 +27,7 @@ def experiments(
     problem: Problem, *, repeats: int, quick: bool, seed: int
 ) -> list[tuple[str, Callable[[], Experiment]]]:
     """Name and measurement of each, to be called in turn."""
+    components(problem, _AXES)  # data that are too flat are told about before any work
     most = 3 if quick else None
     return [
         ("condition", partial(_condition, problem, "float64", _CONDITIONS["float64"][:most], seed)),

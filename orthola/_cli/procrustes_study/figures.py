@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import visible
+from ..axes import name_each, plain, visible
 from ..drawing import LEVEL, Figure, canvas, legend, save
 from ..experiments import Measured
 from ..palette import GREY
@@ -62,18 +62,10 @@ def _panel(axes: Any, experiment: Experiment) -> None:
         xscale="log", yscale="log", title=experiment.title, xlabel=experiment.x_name,
         ylabel="time  [µs]" if timed else "error  ‖R − R*‖",
     )  # fmt: skip
-    _ticks(axes, experiment.x)
-
-
-def _ticks(axes: Any, x: list[float]) -> None:
-    """Few values that are no powers of ten: name each."""
-    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
-
-    if any(np.log10(value) % 1.0 for value in x):
-        axes.xaxis.set_major_locator(FixedLocator(x))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_minor_locator(NullLocator())
+    if any(np.log10(x) % 1.0 for x in experiment.x):
+        name_each(axes.xaxis, experiment.x)
+    if timed:
+        plain(axes.yaxis)
 
 
 def _doubt() -> Any:
