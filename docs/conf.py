@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -35,6 +37,7 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
+default_role = "py:obj"  # `polar` in a docstring or an example is a link, `a` is code
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
@@ -55,6 +58,14 @@ sphinx_gallery_conf = {
 }
 
 
+def _as_wide_as_the_page(app, doctree):
+    """Pictures of studies fit the page, and lead to themselves in full size."""
+    for image in doctree.findall(nodes.image):
+        if "docs/images" in image["uri"] or image["uri"].startswith("images/"):
+            image.setdefault("width", "100%")
+
+
 def setup(app):  # noqa: D103  Sphinx looks for this name
+    app.connect("doctree-read", _as_wide_as_the_page)
     # After numpydoc, which would take the names for attributes and show what Python says of them.
     app.connect("autodoc-process-docstring", append_fields, priority=900)

@@ -8,7 +8,11 @@ from docs.scripts.tables import table
 from orthola.testing import CAPABILITIES, Capability
 from orthola.testing.capabilities import HALVES
 
-HEAD = """# What works where
+HEAD = """---
+html_theme.sidebar_secondary.remove: true
+---
+
+# What works where
 
 Written by `python -m docs.scripts.generate` from `orthola.testing.CAPABILITIES`; the test suite
 calls every function on every library and dtype that is claimed here, and checks every derivative.
@@ -22,19 +26,20 @@ CuPy, and PyTorch and JAX on a GPU, are tested where there is one:
   computed in float32 and rounded once; *half in*: the result is float32.
 - **Derivatives**: order, in PyTorch / JAX; *forward*: JAX in forward mode only. Derivatives are
   closed forms unless the docstring says that they go through the steps.
-- **vmap**: `torch.func.vmap` / `jax.vmap`. **jit**: `jax.jit`. **compile**:
+- **vmap**: `torch.func.vmap`, `jax.vmap` or both. **jit**: `jax.jit`. **compile**:
   `torch.compile(fullgraph=True)` takes it into one graph; the others run as they are, with a break
   of the graph.
 - **Also as**: names in `orthola.adapters`.
 """
 COLUMNS = ("function", "libraries", "dtypes", "derivatives", "vmap", "jit", "compile", "also as")
+VMAP = {("torch", "jax"): "both", ("torch",): "PyTorch", ("jax",): "JAX", (): "-"}
 
 
 def full() -> str:
     """The page of the reference."""
     parts = [HEAD]
     for area, group in groupby(CAPABILITIES.items(), key=lambda item: item[1].area):
-        rows = [(f"{{obj}}`orthola.{name}`", *_cells(claim)) for name, claim in group]
+        rows = [(f"{{obj}}`~orthola.{name}`", *_cells(claim)) for name, claim in group]
         parts.append(f"## {area}\n\n" + table(COLUMNS, rows))
     return "\n".join(parts)
 
@@ -73,7 +78,7 @@ def _cells(claim: Capability) -> tuple[str, ...]:
         "NumPy" if len(claim.libraries) == 1 else "all, host" if claim.on_host else "all",
         ("all, half" if claim.half_kept else "all, half in") if half else "all",
         _derivatives(claim),
-        " / ".join({"torch": "PyTorch", "jax": "JAX"}[name] for name in claim.vmap) or "-",
+        VMAP[claim.vmap],
         "yes" if claim.jit else "-",
         "yes" if claim.compiles else "-",
         ", ".join(f"`{route}`" for route in claim.routes) or "-",

@@ -1,4 +1,4 @@
-"""The examples of the guide run as they stand."""
+"""The examples of the guide, and of the first page, run as they stand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_there_are_pages() -> None:
     assert PAGES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [DOCS / "index.md", *PAGES], ids=lambda page: page.stem)
 def test_examples_of_the_guide_run(page: Path) -> None:
     # A fence must not be taken for the last line of an output.
     text = re.sub(r"^```.*$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
