@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.cuda import floors
 from benchmarks.cuda.floors import Peaks, Work
 from benchmarks.cuda.judge import Verdict
-from benchmarks.cuda.libraries import Unavailable, free, wait
+from benchmarks.cuda.libraries import Unavailable, wait
 from benchmarks.cuda.timing import interleaved
 
 Call = Callable[[], Any]
@@ -29,10 +29,11 @@ class Bout:
 
 
 Prepare = Callable[[], Bout]
+PEAKS = "peaks"
 
 
-def every_bout(*, quick: bool, containing: str = "") -> Iterator[dict[str, Any]]:
-    """Run all comparisons; a record of each, of those too that could not be run."""
+def every_case(*, quick: bool) -> Iterator[tuple[str, Prepare]]:
+    """Names of all comparisons, and what makes them ready; the device is not touched."""
     from benchmarks.cuda import (
         alignment,
         factors,
@@ -43,27 +44,27 @@ def every_bout(*, quick: bool, containing: str = "") -> Iterator[dict[str, Any]]
         tensor,
     )
 
+    for module in (symmetric, tensor, orthogonalization, factors, maps, alignment, pursuit):
+        yield from module.cases(quick=quick)
+
+
+def measured_peaks(*, quick: bool) -> dict[str, Any]:
+    """The record of the device's own rates, by which floors are computed."""
     try:
         peaks = floors.measure(quick=quick)
     except Unavailable as reason:  # no library, nothing to measure
-        yield {"name": "peaks", "ok": False, "error": str(reason), "line": f"peaks: {reason}"}
-        return
+        return {"name": PEAKS, "ok": False, "error": str(reason), "line": f"peaks: {reason}"}
     rates = ", ".join(f"{name} {rate / 1e12:.1f}" for name, rate in peaks.flops.items())
-    yield {
-        "name": "peaks",
+    return {
+        "name": PEAKS,
         "flops": peaks.flops,
         "bandwidth": peaks.bandwidth,
         "line": f"measured peaks: {rates} Tflop/s, {peaks.bandwidth / 1e12:.2f} TB/s",
     }
-    for module in (symmetric, tensor, orthogonalization, factors, maps, alignment, pursuit):
-        for name, prepare in module.cases(quick=quick):
-            if containing in name:
-                yield run(name, prepare, peaks, quick=quick)
-                free()
 
 
-def run(name: str, prepare: Prepare, peaks: Peaks, *, quick: bool) -> dict[str, Any]:
-    """Time and judge one comparison."""
+def run(name: str, prepare: Prepare, peaks: Peaks | None, *, quick: bool) -> dict[str, Any]:
+    """Time and judge one comparison; without peaks it has no floor."""
     try:
         bout = prepare()
         timed, mine, theirs = interleaved(bout.ours, bout.peer, wait, quick=quick)
@@ -75,7 +76,7 @@ def run(name: str, prepare: Prepare, peaks: Peaks, *, quick: bool) -> dict[str, 
         text = traceback.format_exc()[-3000:]
         reason = text.splitlines()[-1]
         return {"name": name, "ok": False, "error": text, "line": f"{name}: failed, {reason}"}
-    floor = peaks.floor(bout.work)
+    floor = None if peaks is None else peaks.floor(bout.work)
     entry = {
         "name": name,
         "ok": bool(ours["ok"] and peer["ok"]),

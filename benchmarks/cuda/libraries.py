@@ -52,7 +52,11 @@ def wait() -> None:
 
 
 def free() -> None:
-    """Give cached memory back, so that one library does not starve the other."""
+    """Give cached memory back, so that one library does not starve the other.
+
+    It waits for the device, so a device that was lost is found here.
+    """
+    wait()
     cupy, torch = sys.modules.get("cupy"), sys.modules.get("torch")
     if cupy is not None:
         cupy.get_default_memory_pool().free_all_blocks()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import gpu
-from benchmarks.cuda import judge, suite, timing
+from benchmarks.cuda import judge, suite, timing, worker
 from benchmarks.cuda.floors import Peaks, Work
 from benchmarks.cuda.orthogonalization import flop
 from tests.backends import cuda_driver
@@ -41,31 +43,89 @@ def test_the_record_is_whole_after_every_step(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_failures_and_skips_are_read_from_the_report(tmp_path):
-    (tmp_path / "test_three.py").write_text(
-        "import pytest\n"
-        "def test_good(): pass\n"
-        "def test_bad(): assert 1 == 2, 'not the same'\n"
-        "@pytest.mark.skip(reason='not here')\n"
-        "def test_absent(): pass\n"
+SUITE = """
+import os
+import pytest
+@pytest.mark.parametrize("backend", ["cupy"])
+def test_good(backend): pass
+@pytest.mark.parametrize("backend", ["cupy"])
+def test_bad(backend): assert 1 == 2, 'not the same'
+@pytest.mark.skip(reason='not here')
+@pytest.mark.parametrize("backend", ["cupy"])
+def test_absent(backend): pass
+@pytest.mark.parametrize("backend", ["cupy"])
+def test_last(backend): LAST
+"""
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_had_and_is_resumed(tmp_path, monkeypatch):
+    monkeypatch.setitem(suite._LIBRARY, "cupy", "json")  # a library that is here
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --confcutdir=.\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--backend')\n"
     )
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    report = tmp_path / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    subprocess.run(
-        [*command, str(tmp_path), f"--junitxml={report}"], capture_output=True, check=False
-    )
-    found = suite.summary(report)
-    assert (found["run"], found["failed"]) == (3, 1)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    test, journal = tmp_path / "test_four.py", tmp_path / "journal"
+    test.write_text(SUITE.replace("LAST", "os.kill(os.getpid(), 9)"))
+    found = suite.run("cupy", tmp_path, journal, ("test_four.py",), seconds=60.0)
+    assert (found["run"], found["failed"], found["finished"], found["ok"]) == (3, 1, False, False)
     assert found["skipped_for"] == {"not here": 1}
-    assert found["failures"][0]["test"].endswith("test_bad")
+    assert found["failures"][0]["test"].endswith("test_bad[cupy]")
     assert "not the same" in found["failures"][0]["message"]
-    assert suite.line("cupy", found) == "tests, cupy: 1 passed, 1 failed, 1 skipped"
+    line = suite.line("cupy", found)
+    assert line.startswith("tests, cupy: 1 passed, 1 failed, 1 skipped; NOT FINISHED")
+    with journal.open("a") as lines:
+        lines.write('{"test": "cut o')  # by the end of the machine
+    test.write_text(SUITE.replace("LAST", "pass").replace("assert 1", "raise OSError  #"))
+    found = suite.run("cupy", tmp_path, journal, ("test_four.py",), seconds=60.0)
+    assert (found["run"], found["failed"], found["finished"]) == (4, 1, True)
+    assert "not the same" in found["failures"][0]["message"]  # it was not run again
 
 
-def test_a_library_that_is_missing_is_no_failure(monkeypatch):
+def test_time_is_up_and_no_process_is_left(tmp_path):
+    command = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
+    code, _ = suite._within(command, tmp_path, dict(os.environ), 1.0)
+    assert code is None
+
+
+def test_a_library_that_is_missing_is_no_failure(monkeypatch, tmp_path):
     monkeypatch.setitem(suite._LIBRARY, "cupy", "no_such_library_anywhere")
-    assert suite.run("cupy", ROOT) == {"skipped": "no_such_library_anywhere is not installed"}
+    found = suite.run("cupy", ROOT, tmp_path / "journal")
+    assert found == {"skipped": "no_such_library_anywhere is not installed"}
+
+
+def test_a_comparison_that_takes_its_process_with_it_is_one_failure(tmp_path):
+    """A stand-in for the process: the first peaks, one good, one that dies, one after it."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import json, os, sys\n"
+        "order = json.load(open(sys.argv[1]))\n"
+        "def say(x): print('bout: ' + json.dumps(x), flush=True)\n"
+        "for name in ('peaks', 'good', 'bad', 'after'):\n"
+        "    if name in order['left_out']: continue\n"
+        "    say({'begun': name})\n"
+        "    if name == 'bad': os.abort()\n"
+        "    say({'name': name, 'line': name, 'peaks': order['peaks']})\n"
+    )
+    order = {"quick": True, "containing": [""], "left_out": [], "peaks": None}
+    command = (sys.executable, str(script))
+    found = list(worker.entries(order, until=time.monotonic() + 60, command=command))
+    assert [x["name"] for x in found] == ["peaks", "good", "bad", "after"]
+    assert found[2]["ok"] is False
+    assert "exit status" in found[2]["error"]
+    assert found[3]["peaks"]["name"] == "peaks"  # measured once
+    assert list(worker.entries(order, until=time.monotonic(), command=command)) == []
+
+
+def test_results_of_other_code_are_not_taken_over(tmp_path):
+    file = tmp_path / "out.json"
+    head = {"device": {"name": "one"}, "quick": False, "revision": "a"}
+    assert gpu._before(file, head) == {}
+    found = {**head, "date": "then", "tests": {"cupy": {"run": 1}}, "complete": False}
+    file.write_text(json.dumps(found))
+    assert gpu._before(file, head) == {"tests": {"cupy": {"run": 1}}, "earlier_dates": ["then"]}
+    with pytest.raises(SystemExit, match="revision a, this run b"):
+        gpu._before(file, {**head, "revision": "b"})
 
 
 def test_contestants_take_turns(monkeypatch):
