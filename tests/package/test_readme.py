@@ -53,7 +53,8 @@ def test_functions_that_the_readme_names_exist():
 
 
 def test_the_readme_cites_what_the_code_and_the_pages_cite():
-    files = [*(ROOT / "orthola").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
+    package = Path(orthola.__file__).parent  # which may be installed from a wheel
+    files = [*package.rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
     cited = set(CITED.findall("\n".join(path.read_text(encoding="utf-8") for path in files)))
     assert len(cited) > 60
     assert set(CITED.findall(README)) == cited
