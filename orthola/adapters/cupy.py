@@ -7,6 +7,7 @@ host that launches them one by one. A graph launches all of them at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["RecordedCall", "record"]
@@ -44,9 +45,10 @@ def record(function: Callable[..., Any], /, *arrays: Any, **options: Any) -> Rec
 
     Notes
     -----
-    `orthogonalize` is static as it is, `polar` with ``check_finite=False, fallback=False``. The
-    graph owns its arguments, its results and all memory between, as long as the object lives; it
-    was recorded for one device.
+    `orthogonalize` is static as it is. `polar` with ``check_finite=False, fallback=False`` is
+    static too, but can be recorded only where one kernel does all of it, for stacks of small
+    matrices: CuPy refuses to record cuSOLVER. The graph owns its arguments, its results and all
+    memory between, as long as the object lives; it was recorded for one device.
 
     Examples
     --------
@@ -86,16 +88,21 @@ class RecordedCall:
                 function(*self._given, **options)
             stream.synchronize()
             stream.begin_capture()
+            waits = cupy.cuda.runtime.CUDARuntimeError
             try:
                 self._found = function(*self._given, **options)
-            except cupy.cuda.runtime.CUDARuntimeError as error:
+            except BaseException as error:
+                with suppress(waits):  # a capture that was broken off ends with an error
+                    stream.end_capture()
+                # CuPy says NotImplementedError of the libraries that it does not record.
+                if not isinstance(error, (waits, NotImplementedError)):
+                    raise
                 raise ValueError(
                     f"record: expected a call that never waits for the device, got {error}; for "
                     "orthola's functions turn off what looks at values: check_finite=False, "
                     "fallback=False"
                 ) from error
-            finally:
-                self._graph = stream.end_capture()
+            self._graph = stream.end_capture()
 
     def __call__(self, *arrays: Any, copy: bool = True) -> Any:
         """Launch the graph on the current stream, for these arrays.

@@ -46,6 +46,8 @@ def log(monkeypatch):
 
         def end_capture(self):
             events.append("end")
+            if "broken" in events:  # an error of the call has ended the capture
+                raise Waits("operation failed due to a previous error during capture")
             return Graph()
 
     @contextmanager
@@ -103,11 +105,23 @@ def test_a_call_that_waits_is_refused_and_the_capture_is_ended(log):
     def waits(x):
         calls.append(x)
         if len(calls) == 3:
+            log.append("broken")
             raise Waits("operation not permitted when stream is capturing")
         return x
 
     with pytest.raises(ValueError, match=r"never waits for the device.*check_finite=False"):
         record(waits, np.ones(2))
+    assert log[-2:] == ["end", "exit"]
+
+
+def test_a_library_that_cupy_does_not_record_is_named(log):
+    def refused(x):
+        if "begin" in log:
+            raise NotImplementedError("calling cuSOLVER API during stream capture is unsupported")
+        return x
+
+    with pytest.raises(ValueError, match="got calling cuSOLVER API"):
+        record(refused, np.ones(2))
     assert log[-2:] == ["end", "exit"]
 
 
@@ -136,14 +150,28 @@ def test_a_recorded_call_gives_the_same_bits(backend, shape):
     for function, options in (
         (orthola.orthogonalize, {}),
         (orthola.orthogonalize, {"compute_dtype": "float16"}),
-        (orthola.polar, {"check_finite": False, "fallback": False, "method": "halley"}),
     ):
         step = record(function, x, **options)
         for given in (x, y, 2 * x):
-            found, expected = step(given), function(given, **options)
-            found, expected = (r if isinstance(r, tuple) else (r,) for r in (found, expected))
-            for mine, plain in zip(found, expected, strict=True):
-                np.testing.assert_array_equal(to_numpy(mine), to_numpy(plain))
+            np.testing.assert_array_equal(
+                to_numpy(step(given)), to_numpy(function(given, **options))
+            )
+
+
+@cupy_only
+def test_a_recorded_stack_of_small_factors_gives_the_same_bits(backend):
+    x = backend.asarray(np.random.default_rng(1).standard_normal((64, 5, 3)))
+    options = {"check_finite": False, "fallback": False}
+    found = record(orthola.polar, x, **options)(2 * x)
+    for mine, plain in zip(found, orthola.polar(2 * x, **options), strict=True):
+        np.testing.assert_array_equal(to_numpy(mine), to_numpy(plain))
+
+
+@cupy_only
+def test_what_cupy_does_not_record_is_refused_in_words(backend):
+    x = backend.asarray(np.eye(40))
+    with pytest.raises(ValueError, match="record: expected"):
+        record(orthola.polar, x, check_finite=False, fallback=False, method="halley")
 
 
 @cupy_only

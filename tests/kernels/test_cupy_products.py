@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import orthola
 from orthola._core import tuning
 from orthola._core.linalg import products
 from orthola._core.space import Space, resolve
+from orthola._kernels.cupy import captured
 from orthola._kernels.cupy.gemm import Operand, call_for
 from orthola._kernels.cupy.symmetric import lower_blocks, lower_product, recursion_depth
 from orthola.testing import orthogonality, polar_residual
@@ -93,6 +96,43 @@ def test_results_need_contiguous_rows():
     x = RNG.standard_normal((4, 4))
     with pytest.raises(ValueError, match="contiguous rows"):
         call_for(np, x, x, np.empty((4, 4)).T[::2], False)
+
+
+class Symbol:
+    """A function of a shared library, which takes what its types take."""
+
+    def __init__(self, calls: list[tuple[Any, ...]], status: int = 0) -> None:
+        self.calls, self.status, self.argtypes = calls, status, ()
+
+    def __call__(self, *arguments: Any) -> int:
+        for kind, value in zip(self.argtypes, arguments, strict=True):
+            kind(value)
+        self.calls.append(arguments)
+        return self.status
+
+
+@pytest.mark.parametrize(("name", "count"), [("gemmEx", 18), ("gemmStridedBatchedEx", 22)])
+@pytest.mark.parametrize("capturing", [False, True])
+def test_a_recorded_product_goes_to_cublas_itself(monkeypatch, name, count, capturing):
+    """CuPy's wrappers refuse it; the arguments after the handle are those of CuPy."""
+    plain, streams, products_ = [], [], []
+    stream = SimpleNamespace(ptr=7, is_capturing=lambda: capturing)
+    cublas = SimpleNamespace(**{name: lambda *arguments: plain.append(arguments)})
+    cuda = SimpleNamespace(get_current_stream=lambda: stream, cublas=cublas)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(sys.modules, "cupy.cuda", cuda)
+    symbol = captured._FUNCTIONS[name][0]
+    library = SimpleNamespace(**{"cublasSetStream_v2": Symbol(streams), symbol: Symbol(products_)})
+    monkeypatch.setattr(captured, "_library", lambda: library)
+    arguments = tuple(range(count + 1))
+    captured.product_function(name)(*arguments)
+    assert (plain, streams, products_) == (
+        ([], [(0, 7)], [arguments]) if capturing else ([arguments], [], [])
+    )
+    if capturing:
+        setattr(library, symbol, Symbol(products_, status=13))
+        with pytest.raises(RuntimeError, match=r"status 13"):
+            captured.product_function(name)(*arguments)
 
 
 # Which blocks of a symmetric product

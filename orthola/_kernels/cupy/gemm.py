@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .captured import product_function
+
 __all__ = ["Call", "call_for", "gemm"]
 
 _HALVES = ("float16", "bfloat16")
@@ -105,7 +107,7 @@ def gemm(
         stride = (operand.stride,) if call.items else ()
         return (operand.array.data.ptr, kind, operand.leading, *stride)
 
-    function = cublas.gemmStridedBatchedEx if call.items else cublas.gemmEx
+    function = product_function("gemmStridedBatchedEx" if call.items else "gemmEx")
     function(
         device.get_cublas_handle(),
         flags[call.left.flag], flags[call.right.flag], call.rows, call.columns, call.inner,
