@@ -240,7 +240,7 @@ class PursuitCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if self.sparse_output:
             from scipy.sparse import hstack
 
-            return hstack([code.maximum(0), (-code).maximum(0)], format="csr")
+            return hstack([_positive_part(code), _positive_part(-code)], format="csr")
         return np.hstack([np.maximum(code, 0), np.maximum(-code, 0)])
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
@@ -287,3 +287,11 @@ class PursuitCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         tags.requires_fit = self.dictionary is None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _positive_part(code: Any) -> Any:
+    """Entries above 0 of a CSR array, in its dtype: SciPy's own `maximum` may give another one."""
+    part = code.copy()
+    part.data = np.maximum(part.data, 0)
+    part.eliminate_zeros()
+    return part
