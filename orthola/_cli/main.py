@@ -28,6 +28,14 @@ class _Parser(argparse.ArgumentParser):
         form = partial(argparse.RawDescriptionHelpFormatter, max_help_position=28)
         super().__init__(**{"formatter_class": form} | options)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # argparse has unknown arguments of a subcommand refused by the outermost parser, whose
+        # help does not list them.
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
     def error(self, message: str) -> NoReturn:
         raise Failure(f"{message}; see {self.prog} --help")
 

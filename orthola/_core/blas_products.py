@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .blas import lower_cholesky, routines, solve_lower_adjoint
+from .blas import lower_cholesky, matrix_product, routines, solve_lower_adjoint, square_sum
 from .linalg import Front, Products, start_vector
 from .scalars import Scalars
 from .space import Space
-from .triangles import PANEL, asymmetry, clear_upper, fill_upper, square_sum, symmetrise
+from .triangles import PANEL, asymmetry, clear_upper, fill_upper, symmetrise
 from .triangular_inverse import inverse_of_lower
 
 __all__ = ["BlasProducts"]
@@ -228,23 +228,14 @@ class BlasProducts(Products):
         )
 
     def hermitian_product(self, u: Any, x: Any) -> Any:
-        w = self._cross(u, x)
+        w = matrix_product(u, x, adjoint=True)
         return symmetrise(w) if w.flags.f_contiguous else symmetrise(w.T).T
 
     def hermitian_and_skew(self, u: Any, x: Any) -> tuple[Any, Any]:
-        w = self._cross(u, x)
+        w = matrix_product(u, x, adjoint=True)
         v = w if w.flags.f_contiguous else w.T
         skew = np.float64(0.5 * asymmetry(v))
         return (symmetrise(v) if v is w else symmetrise(v).T), skew
-
-    def _cross(self, u: Any, x: Any) -> Any:
-        """U^H X."""
-        adjoint_flag = 2 if self.fn.complex else 1
-        if u.flags.f_contiguous:  # a C-ordered X is handed over as its transpose, not copied
-            if x.flags.f_contiguous:
-                return self.fn.gemm(1.0, u, x, trans_a=adjoint_flag)
-            return self.fn.gemm(1.0, u, x.T, trans_a=adjoint_flag, trans_b=1)
-        return self.fn.gemm(1.0, x.T, u.T, trans_b=adjoint_flag).T  # X^T conj(U)
 
     def times_vector(self, s: Any, v: Any) -> Any:
         return self.fn.symmetric_vector(1.0, s, v[:, 0], lower=1)[:, None]

@@ -10,6 +10,7 @@ from typing import Any
 from .space import Space
 
 __all__ = [
+    "common_batch",
     "compute_space",
     "count",
     "describe",
@@ -18,15 +19,17 @@ __all__ = [
     "one_of",
     "precision",
     "real_in",
+    "shape",
 ]
 
 
-def is_matrix(function: str, x: Any, *, name: str = "a") -> None:
-    """Raise unless `x` has at least two axes."""
+def is_matrix(function: str, x: Any, *, name: str = "a", rows: bool = False) -> None:
+    """Raise unless `x` has at least two axes; with `rows` a vector is meant as one row."""
     if x.ndim < 2:
+        remedy = f"row with {name}[None, :]" if rows else f"column with {name}[:, None]"
         raise ValueError(
             f"{function}: expected {name} of shape (..., m, n) with at least two axes, got "
-            f"{describe(x)}; reshape a vector to a column with {name}[:, None]"
+            f"{describe(x)}; reshape a vector to a {remedy}"
         )
 
 
@@ -37,6 +40,20 @@ def is_square(function: str, x: Any, *, name: str = "a") -> None:
             f"{function}: expected {name} of shape (..., n, n), got {describe(x)}; a stack has its "
             "items on the leading axes"
         )
+
+
+def common_batch(function: str, **shapes: Any) -> tuple[int, ...]:
+    """The shape that the named batch shapes broadcast to; raises where they do not."""
+    import numpy as np
+
+    try:
+        return np.broadcast_shapes(*(tuple(shape) for shape in shapes.values()))
+    except ValueError:
+        listed = " and ".join(str(tuple(shape)) for shape in shapes.values())
+        raise ValueError(
+            f"{function}: expected batch shapes of {' and '.join(shapes)} that broadcast, got "
+            f"{listed}"
+        ) from None
 
 
 def one_of(function: str, option: str, value: Any, allowed: Iterable[str]) -> None:
@@ -115,6 +132,11 @@ def compute_space(
             )
         name = {"float32": "complex64", "float64": "complex128"}[name]
     return space if name == space.dtype_name else space.with_dtype(name)
+
+
+def shape(*lengths: Any) -> str:
+    """A shape in which some lengths are letters, for messages."""
+    return f"({', '.join(map(str, lengths))})"
 
 
 def describe(x: Any) -> str:

@@ -155,6 +155,10 @@ class StatusError(ArithmeticError):
         self.status = status
         self.count = count
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles: an exception may come from another process."""
+        return type(self), (str(self), self.status, self.count)
+
 
 def check(result: R, /, *, allow: tuple[Status, ...] = ()) -> R:
     """Return the result if its status is OK everywhere, else raise with advice.

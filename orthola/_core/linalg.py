@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from .blas import matrix_product, solve_regular, square_sum
 from .dispatch import find_kernel, load
 from .space import Space
 
@@ -20,14 +21,18 @@ __all__ = [
     "Front",
     "Products",
     "adjoint",
+    "adjoint_product",
     "conjugate",
     "hermitian_part",
     "inner_product",
     "inverse",
     "inverse_positive",
     "operations",
+    "product",
     "products",
+    "quotient",
     "real_part",
+    "squared_norm",
     "start_vector",
     "sums_of_squares",
     "wide",
@@ -62,6 +67,39 @@ def conjugate(xp: Any, x: Any) -> Any:
 def real_part(xp: Any, x: Any) -> Any:
     """X itself if it is real."""
     return xp.real(x) if _is_complex(x.dtype) else x
+
+
+def product(space: Space, x: Any, y: Any) -> Any:
+    """X Y. This and the next three take SciPy's BLAS for NumPy matrices: `blas` says why."""
+    return matrix_product(x, y) if _by_blas(space, x, y) else x @ y
+
+
+def adjoint_product(space: Space, x: Any, y: Any) -> Any:
+    """X^H Y."""
+    if _by_blas(space, x, y):
+        return matrix_product(x, y, adjoint=True)
+    return adjoint(space.xp, x) @ y
+
+
+def quotient(space: Space, x: Any, y: Any) -> Any:
+    """X^-1 Y for regular X."""
+    return solve_regular(x, y) if _by_blas(space, x, y) else space.xp.linalg.solve(x, y)
+
+
+def squared_norm(space: Space, x: Any) -> Any:
+    """||X||_F^2 of each item, as an inner product."""
+    if _by_blas(space, x):
+        return square_sum(x)
+    xp = space.xp
+    flat = xp.reshape(x, (*x.shape[:-2], x.shape[-2] * x.shape[-1]))
+    return xp.real(xp.vecdot(flat, flat)) if space.is_complex else xp.vecdot(flat, flat)
+
+
+def _by_blas(space: Space, *matrices: Any) -> bool:
+    if space.name != "numpy" or space.is_half:
+        return False
+    first = matrices[0].dtype  # BLAS would cast to it instead of promoting
+    return all([x.ndim == 2 and x.size and x.dtype == first for x in matrices])  # noqa: C419
 
 
 def inner_product(xp: Any, x: Any, y: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar, cast
 
-__all__ = ["Space", "is_compiling", "is_traced", "resolve"]
+__all__ = ["Space", "in_full_precision", "is_compiling", "is_traced", "resolve"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _HALF = ("float16", "bfloat16")
 _SUPPORTED = (*_HALF, "float32", "float64", "complex64", "complex128")
@@ -179,6 +182,30 @@ def is_compiling() -> bool:
     return torch is not None and bool(torch.compiler.is_compiling())
 
 
+def in_full_precision(function: F) -> F:
+    """Decorator: products of float32 in float32, where JAX would take TensorFloat-32 or bfloat16.
+
+    That is what JAX does on a GPU and a TPU unless it is told otherwise. What is traced in the
+    call keeps the setting; a generator would not, its text runs after the call.
+    """
+
+    @wraps(function)
+    def called(*arrays: Any, **options: Any) -> Any:
+        # Plain NumPy arrays and tensors have no JAX arrays beside them.
+        if "jax" not in sys.modules or is_compiling() or _is_plain(arrays):
+            return function(*arrays, **options)
+        import jax
+
+        with jax.default_matmul_precision("highest"):
+            return function(*arrays, **options)
+
+    return cast(F, called)
+
+
+def _is_plain(arrays: tuple[Any, ...]) -> bool:
+    return bool(arrays) and _known_space(arrays[0]) is not None
+
+
 def _as_array(function: str, x: Any) -> Any:
     import numpy as np
 
@@ -215,7 +242,10 @@ def _from_nested(function: str, x: Any) -> Any:
     try:
         array = np.asarray(x)
     except ValueError as error:
-        raise TypeError(f"{function}: expected rows of equal length, got {error}") from None
+        raise TypeError(
+            f"{function}: expected rows of equal length, got nested lists that are no array: "
+            f"{error}"
+        ) from None
     if array.dtype.kind not in "fciu":
         raise TypeError(
             f"{function}: expected nested lists of numbers, got elements of type {array.dtype}"

@@ -134,8 +134,8 @@ def load(path: str | os.PathLike[str], kind: str, *, version: int) -> Stored:
             raise
         except _BROKEN as error:
             raise ValueError(
-                f"load: expected a whole file with a {kind}, but {os.fspath(path)!r} is truncated, "
-                f"damaged or of another origin ({error}); use an older copy of it"
+                f"load: expected a whole file of kind {kind!r}, but {os.fspath(path)!r} is "
+                f"truncated, damaged or of another origin ({error}); use an older copy of it"
             ) from error
     return Stored(int(head["version"]), dict(head["header"]), arrays)
 
@@ -146,10 +146,10 @@ class _Refused(ValueError):
 
 def _check_kind(path: Any, head: Mapping[str, Any], kind: str, version: int) -> None:
     if head["kind"] != kind:
-        raise _Refused(f"load: expected a {kind} in {os.fspath(path)!r}, got a {head['kind']}")
+        raise _Refused(f"load: expected {kind!r} in {os.fspath(path)!r}, got {head['kind']!r}")
     if head["version"] > version:
         raise _Refused(
-            f"load: expected a {kind} of version {version} at most in {os.fspath(path)!r}, got "
+            f"load: expected {kind!r} of version {version} at most in {os.fspath(path)!r}, got "
             f"version {head['version']}; a newer orthola has written it: update orthola"
         )
 

@@ -8,18 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .blas import routines
+from .blas import square_sum
 from .linalg import conjugate
 
-__all__ = ["PANEL", "asymmetry", "clear_upper", "fill_upper", "square_sum", "symmetrise"]
+__all__ = ["PANEL", "asymmetry", "clear_upper", "fill_upper", "symmetrise"]
 
 PANEL = 64  # columns per panel where a transposed operand is read
-
-
-def square_sum(x: Any) -> float:
-    """||X||_F^2, by SciPy's BLAS as everywhere here: NumPy's own threads would spin beside it."""
-    flat = x.ravel(order="K")
-    return float(np.real(routines(x.dtype).dot(flat, flat)))
 
 
 def asymmetry(w: Any) -> float:

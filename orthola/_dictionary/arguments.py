@@ -18,11 +18,13 @@ __all__ = [
     "conforming",
     "converted",
     "expect_home",
+    "expect_state",
     "expect_usable",
     "exponent",
     "options_of",
     "start_of",
     "steps_of",
+    "window_of",
 ]
 
 
@@ -31,14 +33,21 @@ def options_of(
 ) -> DictionaryOptions:
     """The static options, checked."""
     n = checks.count(name, "n", n)
-    if window is not None:
-        window = checks.real_in(name, "window", window, 0.0, math.inf)
-        if window < 1.0:
-            raise ValueError(f"{name}: expected window >= 1 steps, got {window!r}")
+    window = window_of(name, window)
     rows = n if warmup is None else checks.count(name, "warmup", warmup, least=0)
     return DictionaryOptions(
         exponent(name, p), steps_of(name, schedule), window, max(n, rows), preconditioned
     )
+
+
+def window_of(name: str, window: Any) -> float | None:
+    """`window` as a float of at least one step."""
+    if window is None:
+        return None
+    steps = checks.real_in(name, "window", window, 0.0, math.inf)
+    if steps < 1.0:
+        raise ValueError(f"{name}: expected window >= 1 steps, got {steps!r}")
+    return steps
 
 
 def exponent(name: str, p: Any) -> float:
@@ -82,6 +91,12 @@ def start_of(
         if dtype is not None:
             space = space.with_dtype(destination(name, space.xp, dtype, device).dtype_name)
         space = checks.compute_space(name, space, None)
+        narrowed = any(space.xp.isdtype(x.dtype, "complex floating") for x in arrays)
+        if narrowed and not space.is_complex:
+            raise TypeError(
+                f"{name}: expected real init and precondition for {space.dtype_name}, got complex "
+                "ones"
+            )
         given = [space.xp.astype(x, space.dtype, copy=False) for x in arrays]
         for x in given:
             checks.is_square(name, x, name="init and precondition")
@@ -96,6 +111,8 @@ def start_of(
         probe = place.xp.zeros((1, 1), dtype=place.dtype, device=device)
         space = checks.compute_space(name, resolve(name, probe)[0], None)
     h = given.pop() if precondition is not None else None
+    if h is not None and not space.traced and not bool(space.xp.all(space.xp.isfinite(h))):
+        raise ValueError(f"{name}: expected a finite precondition, got NaN or infinity")
     if given:
         a = given.pop()
         if shape not in ((), tuple(a.shape[:-2])):
@@ -137,8 +154,8 @@ def conforming(
     expect_home(name, space, given)
     if y.ndim < 2 or y.shape[-1] != n or tuple(y.shape[:-2]) != tuple(state.iterate.shape[:-2]):
         raise ValueError(
-            f"{name}: expected samples of shape {(*state.iterate.shape[:-2], 'b', n)}, got "
-            f"{checks.describe(y)}; rows are samples"
+            f"{name}: expected samples of shape {checks.shape(*state.iterate.shape[:-2], 'b', n)}, "
+            f"got {checks.describe(y)}; rows are samples"
         )
     y = converted(name, space, given, y)
     if given.name == "torch":
@@ -149,12 +166,21 @@ def conforming(
     return (given.with_dtype(space.dtype_name) if given.traced else space), y, concrete
 
 
-def expect_home(name: str, space: Space, given: Space) -> None:
+def expect_state(name: str, state: Any) -> None:
+    """Raise unless `state` is one."""
+    if not isinstance(state, DictionaryState):
+        raise TypeError(
+            f"{name}: expected a DictionaryState, as dictionary_init returns it, got "
+            f"{type(state).__module__}.{type(state).__qualname__}"
+        )
+
+
+def expect_home(name: str, space: Space, given: Space, *, like: str = "the state") -> None:
     """Raise unless samples in `given` are where a state in `space` is."""
     unknown = None in (given.device, space.device)
     if given.name != space.name or (given.device != space.device and not unknown):
         raise ValueError(
-            f"{name}: expected samples from {space.name} on {space.device}, as the state, got "
+            f"{name}: expected samples from {space.name} on {space.device}, as {like}, got "
             f"{given.name} on {given.device}; convert them"
         )
 

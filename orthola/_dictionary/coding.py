@@ -25,14 +25,15 @@ def largest(space: Space, c: Any, keep: int) -> Any:
     whole = xp.int32
     left = keep - xp.sum(xp.astype(above, whole), axis=-1, keepdims=True, dtype=whole)
     place = xp.cumulative_sum(xp.astype(equal, whole), axis=-1, dtype=whole)
-    return xp.where(above | (equal & (place <= left)), c, xp.zeros_like(c))
+    chosen = above | (equal & (place <= left)) | xp.isnan(size)  # NaN stays to be seen
+    return xp.where(chosen, c, xp.zeros_like(c))
 
 
 def shrunk(space: Space, c: Any, threshold: Any, kind: str) -> Any:
     """Entries of C of modulus above the threshold: as they are, or moved towards 0 by it."""
     xp = space.xp
     size = xp.abs(c)
-    some = size > threshold
+    some = ~(size <= threshold)  # also NaN, which would look like a code of zero
     if kind == "hard":
         return xp.where(some, c, xp.zeros_like(c))
     factor = (size - threshold) / xp.where(some, size, xp.ones_like(size))

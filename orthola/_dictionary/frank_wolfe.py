@@ -9,9 +9,9 @@ import numpy as np
 from .._core import checks
 from .._core.dispatch import explained_by
 from .._core.pytree import register_static
-from .._core.space import is_compiling, resolve
+from .._core.space import in_full_precision, is_compiling, resolve
 from .answer import answer
-from .arguments import options_of, start_of
+from .arguments import expect_state, options_of, start_of
 from .oracle import ORACLES
 from .state import DictionaryOptions, DictionaryState, started
 from .updating import explanation, updated
@@ -122,6 +122,7 @@ def dictionary_init(
 @explained_by(explanation)
 # What goes wrong in an item is told by its status, not by a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def dictionary_update(
     state: DictionaryState, samples: Any, /, *, lmo: str = "auto", check_finite: bool = True
 ) -> DictionaryState:
@@ -202,6 +203,7 @@ def dictionary_update(
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def dictionary_result(state: DictionaryState, /, *, refine: bool = True) -> DictionaryResult:
     """The dictionary that a stream has led to so far; the stream can go on.
 
@@ -246,5 +248,6 @@ def dictionary_result(state: DictionaryState, /, *, refine: bool = True) -> Dict
     >>> orthola.Status(int(orthola.dictionary_result(start).status)).name
     'NOT_CONVERGED'
     """
+    expect_state("dictionary_result", state)
     space, _ = resolve("dictionary_result", state.iterate)
     return DictionaryResult(*answer(space, state, bool(refine)))

@@ -8,8 +8,9 @@ import numpy as np
 
 from .._core.errors import Status
 from .._core.linalg import wide
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .._core.storage import on_host
+from .arguments import expect_state
 from .objectives import matched
 from .state import DictionaryState
 
@@ -27,6 +28,7 @@ class DictionaryMerge(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def dictionary_merge(one: DictionaryState, two: DictionaryState, /) -> DictionaryMerge:
     r"""Average two states that have learned from different samples of the same kind.
 
@@ -46,8 +48,9 @@ def dictionary_merge(one: DictionaryState, two: DictionaryState, /) -> Dictionar
 
     Raises
     ------
-    ValueError
-        If the states do not match, or are being traced: the matching runs on the host.
+    TypeError, ValueError
+        On what is no state, and on states that do not match or are being traced: the matching
+        runs on the host.
 
     Notes
     -----
@@ -142,6 +145,8 @@ def _where(xp: Any, condition: Any, yes: Any, no: Any) -> Any:
 
 
 def _expect_alike(one: DictionaryState, two: DictionaryState) -> Space:
+    expect_state(_NAME, one)
+    expect_state(_NAME, two)
     space, _ = resolve(_NAME, one.iterate)
     other, _ = resolve(_NAME, two.iterate)
     if space.traced or other.traced:

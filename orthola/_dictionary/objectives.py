@@ -9,7 +9,7 @@ import numpy as np
 from .. import polar
 from .._core import checks
 from .._core.linalg import Products, adjoint, hermitian_part, inner_product
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .._core.storage import on_host
 from .arguments import exponent
 from .gradient import gradient, nuclear_norm
@@ -57,7 +57,8 @@ def dictionary_recovery(
     Raises
     ------
     TypeError, ValueError
-        On input that is no floating array or is being traced, and on shapes that do not match.
+        On input that is no floating array, is being traced, or has NaN or infinity, and on shapes
+        that do not match.
 
     Notes
     -----
@@ -87,8 +88,16 @@ def dictionary_recovery(
     _, (a, d) = resolve(name, a, d)
     for x in (a, d):
         checks.is_square(name, x, name="dictionary and reference")
-    if a.shape != d.shape:
-        raise ValueError(f"{name}: expected two arrays of one shape, got {a.shape} and {d.shape}")
+    if a.shape != d.shape or a.shape[-1] == 0:
+        raise ValueError(
+            f"{name}: expected two arrays of one shape (..., n, n) with n >= 1, got {a.shape} and "
+            f"{d.shape}"
+        )
+    if not (np.isfinite(a).all() and np.isfinite(d).all()):
+        raise ValueError(
+            f"{name}: expected finite dictionaries, got NaN or infinity; where one is learned, its "
+            "status says more"
+        )
     order, phases, cosines = matched(a, d)
     share = np.mean(cosines >= threshold, axis=-1)
     return DictionaryRecovery(err4(a, d), cosines, order, phases, share, np.min(cosines, axis=-1))
@@ -136,6 +145,7 @@ def _normalised(x: Any) -> Any:
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def frank_wolfe_gap(dictionary: Any, samples: Any, /, *, p: float = 3.0) -> Any:
     """Gap g(A) = ||grad F||_* - Re <grad F, A> of the mean of sum |c|^p over `samples`.
 
@@ -162,6 +172,7 @@ def frank_wolfe_gap(dictionary: Any, samples: Any, /, *, p: float = 3.0) -> Any:
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def nuclear_norm_bound(g: Any, s: Any, /) -> Any:
     """Upper bound of the nuclear norm of G from an orthogonal S near its polar factor.
 

@@ -10,7 +10,7 @@ from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import inner_product, wide
 from .._core.shared_memory import as_numpy, as_tensor, ordinary
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .arguments import expect_usable, exponent, start_of
 from .frank_wolfe import DictionaryResult
 from .gradient import nuclear_norm
@@ -27,6 +27,7 @@ _ENOUGH = 50  # where that leaves so many rows per dimension
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def orthogonal_dictionary(
     samples: Any,
     /,
@@ -107,7 +108,7 @@ def orthogonal_dictionary(
     max_steps = checks.count(_NAME, "max_steps", max_steps)
     tol = checks.real_in(_NAME, "tol", tol, 0.0, 1.0)
     given, (y,) = resolve(_NAME, samples)
-    checks.is_matrix(_NAME, y, name="samples")
+    checks.is_matrix(_NAME, y, name="samples", rows=True)
     work = checks.compute_space(_NAME, given, None)
     y = work.xp.astype(y, work.dtype, copy=False)
     n = y.shape[-1]

@@ -13,7 +13,7 @@ from .frank_wolfe import DictionaryResult
 from .merging import dictionary_merge
 from .online_codes import Learned
 from .online_file import read, write
-from .online_input import chunks, rows_of
+from .online_input import chunks, mean_of, rows_of
 from .online_stream import Stream, fed, flushed, settings_of
 
 __all__ = ["OnlineOrthogonalDictionary"]
@@ -103,7 +103,8 @@ class OnlineOrthogonalDictionary(Learned):
             _NAME, p, schedule, window, warmup, batch_size, precondition, lmo, refine, check_finite
         )
         given = None if isinstance(precondition, str) else precondition
-        self._stream = Stream(init=init, precondition=given, mean=mean)
+        row = None if mean is None else mean_of(_NAME, mean)
+        self._stream = Stream(init=init, precondition=given, mean=row)
         self._rng = generator(_NAME, rng)
         self._found: DictionaryResult | None = None
 
@@ -197,9 +198,14 @@ class OnlineOrthogonalDictionary(Learned):
 
         Raises
         ------
-        ValueError
-            If the streams do not match.
+        TypeError, ValueError
+            If `other` is no such stream, or the streams do not match.
         """
+        if not isinstance(other, OnlineOrthogonalDictionary):
+            raise TypeError(
+                f"{_NAME}.merge: expected another {_NAME}, got {type(other).__name__}; samples are "
+                "learned by partial_fit"
+            )
         stream = self._stream
         if other._stream.state is not None:
             mine, theirs = stream.state, other._stream.state

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .._core import checks
 from .._core.linalg import adjoint
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .coding import KINDS, largest, shrunk
 from .frank_wolfe import DictionaryResult, dictionary_result
 from .gradient import gradient
@@ -89,6 +90,7 @@ class Learned:
             self._found = found
         return found
 
+    @in_full_precision
     def transform(
         self, samples: Any, *, keep: int | None = None, threshold: Any = None, kind: str = "hard"
     ) -> Any:
@@ -97,7 +99,7 @@ class Learned:
         Parameters
         ----------
         samples : array (b, n)
-            Rows are samples.
+            Rows are samples. Those with NaN or infinity have codes that are not finite.
         keep : int, optional
             Keep the largest codes of each row. For an orthogonal dictionary this is the best code
             of so many terms, the one that `omp` finds.
@@ -120,6 +122,8 @@ class Learned:
         checks.one_of(name, "kind", kind, KINDS)
         if keep is not None and (threshold is not None or kind == "soft"):
             raise ValueError(f"{name}: expected keep alone, got a threshold or kind='soft' with it")
+        if threshold is not None:
+            threshold = checks.real_in(name, "threshold", threshold, 0.0, math.inf, closed=True)
         found = self.result()
         _, space, y = self._whitened("transform", samples)
         c = y @ adjoint(space.xp, found.dictionary)
@@ -128,6 +132,7 @@ class Learned:
         limit = LEVEL * found.noise if threshold is None else threshold
         return shrunk(space, c, limit, kind)
 
+    @in_full_precision
     def inverse_transform(self, codes: Any) -> Any:
         """Samples of codes: codes times `atoms_`, and the mean.
 
@@ -140,11 +145,17 @@ class Learned:
         -------
         array (b, n)
         """
-        space, (c, atoms) = resolve(f"{_NAME}.inverse_transform", codes, self.result().atoms)
+        name = f"{_NAME}.inverse_transform"
+        space, (c, atoms) = resolve(name, codes, self.result().atoms)
+        if c.ndim != 2 or c.shape[-1] != atoms.shape[-2]:
+            raise ValueError(
+                f"{name}: expected codes of shape (b, {atoms.shape[-2]}), got {checks.describe(c)}"
+            )
         y = c @ atoms
         mean = self._stream.mean
         return y if mean is None else y + space.xp.astype(mean, space.dtype, copy=False)
 
+    @in_full_precision
     def score(self, samples: Any, y: Any = None) -> Any:
         """The objective, mean of ``sum |c|^p`` over samples: the higher, the sparser the codes.
 
@@ -162,6 +173,7 @@ class Learned:
         _, space, rows = self._whitened("score", samples)
         return gradient(space, self._settings.p, self.result().dictionary, rows)[0]
 
+    @in_full_precision
     def gap(self, samples: Any) -> Any:
         """Frank-Wolfe gap of the iterate on samples; 0 at stationary points.
 

@@ -9,9 +9,17 @@ from .._core import checks
 from .._core.space import Space, resolve
 from .arguments import converted, expect_home
 
-__all__ = ["chunks", "rows_of"]
+__all__ = ["chunks", "mean_of", "rows_of"]
 
 _BYTES = 2**24  # read from a sliced source at a time
+
+
+def mean_of(name: str, mean: Any) -> Any:
+    """A mean as a floating array (n,)."""
+    _, (row,) = resolve(name, mean)
+    if row.ndim != 1:
+        raise ValueError(f"{name}: expected mean of shape (n,), got {checks.describe(row)}")
+    return row
 
 
 def rows_of(name: str, samples: Any, mean: Any, example: Any, *, check_finite: bool) -> Any:
@@ -30,11 +38,12 @@ def rows_of(name: str, samples: Any, mean: Any, example: Any, *, check_finite: b
     if example is not None:
         space, _ = resolve(name, example)
         expect_home(name, space, given)
-    n = y.shape[1] if example is None else example.shape[-1]
-    n = n if mean is None else mean.shape[-1]
-    if y.shape[1] != n:
+    if mean is not None:
+        _expect_mean_of(name, space, y, mean)
+    elif example is not None and y.shape[1] != example.shape[-1]:
         raise ValueError(
-            f"{name}: expected samples of shape (b, {n}), as before, got {checks.describe(y)}"
+            f"{name}: expected samples of shape (b, {example.shape[-1]}), as before, got "
+            f"{checks.describe(y)}"
         )
     if given.name == "torch":
         y = y.detach()
@@ -42,6 +51,16 @@ def rows_of(name: str, samples: Any, mean: Any, example: Any, *, check_finite: b
     if check_finite:
         _expect_finite(name, space, y)
     return space, y if mean is None else y - space.xp.astype(mean, space.dtype, copy=False)
+
+
+def _expect_mean_of(name: str, space: Space, y: Any, mean: Any) -> None:
+    given, _ = resolve(name, mean)
+    expect_home(name, given, space, like="the mean")
+    if y.shape[1] != mean.shape[0] or (given.is_complex and not space.is_complex):
+        raise ValueError(
+            f"{name}: expected samples of shape (b, {mean.shape[0]}), as the mean in "
+            f"{given.dtype_name}, got {checks.describe(y)}"
+        )
 
 
 def _expect_finite(name: str, space: Space, y: Any) -> None:

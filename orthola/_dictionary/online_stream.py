@@ -10,8 +10,8 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint, wide
-from .._core.space import Space, resolve
-from .arguments import exponent, steps_of
+from .._core.space import Space, in_full_precision, resolve
+from .arguments import exponent, steps_of, window_of
 from .frank_wolfe import dictionary_init
 from .oracle import ORACLES
 from .schedules import Steps
@@ -81,7 +81,7 @@ def settings_of(
     return Settings(
         exponent(name, p),
         steps_of(name, schedule),
-        None if window is None else float(window),
+        window_of(name, window),
         None if warmup is None else checks.count(name, "warmup", warmup, least=0),
         None if batch_size is None else checks.count(name, "batch_size", batch_size),
         isinstance(precondition, str),
@@ -91,6 +91,7 @@ def settings_of(
     )
 
 
+@in_full_precision
 def fed(
     settings: Settings, stream: Stream, rng: np.random.Generator, space: Space, y: Any
 ) -> Stream:
@@ -113,6 +114,7 @@ def fed(
     return stream._replace(rest=_joined(space, None, y[last:]) if last < b else None)
 
 
+@in_full_precision
 def flushed(settings: Settings, stream: Stream, rng: np.random.Generator) -> Stream:
     """The stream after the rows that wait, as a shorter mini-batch."""
     if stream.rest is None:

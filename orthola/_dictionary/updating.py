@@ -10,7 +10,7 @@ from .._core.dispatch import Explanation
 from .._core.options import current
 from .._core.shared_memory import as_numpy, as_tensor
 from .._core.space import resolve
-from .arguments import conforming, expect_usable
+from .arguments import conforming, expect_state, expect_usable
 from .host import advanced_host, kernel_of
 from .oracle import ORACLES, Oracle, plan_oracle
 from .state import DictionaryState
@@ -24,6 +24,7 @@ def updated(
 ) -> DictionaryState:
     """`dictionary_update` with mini-batches of `batch` rows, or one of all rows."""
     name = "dictionary_update"
+    expect_state(name, state)
     space, (a,) = resolve(name, state.iterate)
     space, y, concrete = conforming(name, space, state, samples)
     if 0 in y.shape:
@@ -72,6 +73,7 @@ def explanation(state: DictionaryState, samples: Any, /, **options: Any) -> Expl
     name = "dictionary_update"
     lmo = options.get("lmo", "auto")
     checks.one_of(name, "lmo", lmo, ORACLES)
+    expect_state(name, state)
     space, (a,) = resolve(name, state.iterate)
     space, y, concrete = conforming(name, space, state, samples)
     oracle = plan_oracle(space, lmo, a.shape[-1], concrete=concrete)

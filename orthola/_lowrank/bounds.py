@@ -10,6 +10,7 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint
+from .._core.space import in_full_precision
 from .._core.storage import on_host
 from .blocks import columns_of
 from .cluster_outcome import joined
@@ -29,6 +30,7 @@ class ConcatSVDBounds(NamedTuple):
     lower: Any  # () the error is at least this
 
 
+@in_full_precision
 def concat_svd_bounds(blocks: Iterable[Any], rank: int, /, *, axis: int = 0) -> ConcatSVDBounds:
     r"""Bounds on the relative error of the best approximation of given rank of joined blocks.
 

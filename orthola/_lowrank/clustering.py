@@ -12,7 +12,7 @@ from .._core import checks
 from .._core.errors import Status
 from .._core.random import generator
 from .._core.shared_memory import as_tensor
-from .._core.space import Space
+from .._core.space import Space, in_full_precision
 from .blocks import columns_of
 from .certificate import SVDCertificate
 from .cluster_candidates import Sketches
@@ -43,6 +43,7 @@ class ClusterResult(NamedTuple):
     status: Any  # integer (N,), see orthola.Status
 
 
+@in_full_precision
 def cluster_blocks(
     blocks: Iterable[Any],
     /,

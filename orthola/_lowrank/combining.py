@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core.shared_memory import as_numpy
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from . import host, text
 from .arguments import (
     as_arrays,
@@ -25,6 +25,7 @@ from .state import SVDConfig, SVDState
 __all__ = ["svd_downdate", "svd_merge"]
 
 
+@in_full_precision
 def svd_merge(
     one: SVDState, two: SVDState, config: SVDConfig, /, *, allow_gaps: bool = False
 ) -> SVDState:
@@ -93,6 +94,7 @@ def svd_merge(
     return text.merge(space, config, one, two)
 
 
+@in_full_precision
 def svd_downdate(
     state: SVDState,
     block: Any,

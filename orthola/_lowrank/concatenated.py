@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from .blocks import one_by_one
 from .certificate import SVDCertificate
 from .incremental import svd_init, svd_update
@@ -35,6 +35,7 @@ class ConcatSVDResult(NamedTuple):
         space, (basis,) = resolve("ConcatSVDResult", self.basis)
         return adjoint(space.xp, basis)
 
+    @in_full_precision
     def factor(self, block: Any, /) -> Any:
         """Singular vectors of the other side, the part that belongs to a block.
 
@@ -65,6 +66,7 @@ class ConcatSVDResult(NamedTuple):
         return (self.factor(block) for block in blocks)
 
 
+@in_full_precision
 def concat_svd(
     blocks: Iterable[Any],
     /,

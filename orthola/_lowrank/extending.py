@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._core.space import Space
+from .._core.space import Space, in_full_precision
 from .refresh import as_triangle, with_room
 from .state import SVDConfig, SVDState, empty_state
 
 __all__ = ["extended"]
 
 
+@in_full_precision
 def extended(
     space: Space, config: SVDConfig, state: SVDState, n: int
 ) -> tuple[SVDConfig, SVDState]:

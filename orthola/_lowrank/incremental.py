@@ -10,7 +10,7 @@ from .._core import checks
 from .._core.dispatch import Explanation, explained_by
 from .._core.random import destination
 from .._core.shared_memory import as_numpy
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from . import host, text
 from .arguments import (
     as_arrays,
@@ -118,6 +118,7 @@ def _explain_update(
 
 
 @explained_by(_explain_update)
+@in_full_precision
 def svd_update(
     state: SVDState,
     block: Any,

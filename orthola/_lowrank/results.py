@@ -9,7 +9,7 @@ import numpy as np
 from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import adjoint
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .arguments import raise_unless_made_with, same_space
 from .certificate import SVDCertificate, certify
 from .finish import decomposed
@@ -38,6 +38,7 @@ class SVDResult(NamedTuple):
         return adjoint(space.xp, basis)
 
 
+@in_full_precision
 def svd_result(
     state: SVDState,
     config: SVDConfig,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .._core.linalg import adjoint
-from .._core.space import Space
+from .._core.space import Space, in_full_precision
 from .centring import forgotten, mean_moved
 from .incremental import svd_update
 from .plan import piece_width
@@ -51,6 +51,7 @@ def logged(
         state, config = new, replace(config, forget=1.0)  # once for the whole block
 
 
+@in_full_precision
 def rotation(
     space: Space, config: SVDConfig, before: SVDState, columns: Any, weights: Any, after: SVDState
 ) -> Rotation:
@@ -99,7 +100,12 @@ def right_blocks(
     later = xp.eye(rank, dtype=space.dtype, device=space.device)
     shift = xp.zeros((rank,), dtype=space.dtype, device=space.device)
     for t in range(len(rotations) - 1, -1, -1):
-        one = rotations[t]
-        yield t, one.lower @ later + one.roots[:, None] * shift
-        shift = one.fade * (one.shift @ later + shift)
-        later = one.upper @ later
+        rows, later, shift = _backward(rotations[t], later, shift)
+        yield t, rows
+
+
+@in_full_precision
+def _backward(one: Rotation, later: Any, shift: Any) -> tuple[Any, Any, Any]:
+    """Rows of V for the samples of one truncation, and what earlier ones are multiplied by."""
+    rows = one.lower @ later + one.roots[:, None] * shift
+    return rows, one.upper @ later, one.fade * (one.shift @ later + shift)

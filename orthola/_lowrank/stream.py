@@ -8,7 +8,7 @@ from typing import Any
 
 from .._core import checks
 from .._core.linalg import adjoint
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from .certificate import SVDCertificate
 from .combining import svd_downdate, svd_merge
 from .extending import extended
@@ -355,6 +355,7 @@ class IncrementalSVD:
             )
         return right_blocks(space, self._in.rotations, int(state.rank))
 
+    @in_full_precision
     def transform(self, x: Any, /) -> Any:
         """Coordinates of samples in the basis of `result`: (m, k) for axis 0, (k, m) for axis 1."""
         found, name = self.result(), "IncrementalSVD.transform"

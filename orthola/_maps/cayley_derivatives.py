@@ -23,7 +23,7 @@ __all__ = ["cayley_pullback", "cayley_tangent", "inverse_pullback", "inverse_tan
 
 
 def cayley_tangent(space: Space, scale: float, q: Any, signs: Any | None, da: Any) -> Any:
-    """DQ from dA of any kind."""
+    """The change of Q for a change dA of any kind."""
     w = _one_plus_c(space, q, signs)
     return _rows(space, signs, w @ skew_part(space, da, 0.5 * scale) @ w)
 
@@ -35,7 +35,7 @@ def cayley_pullback(space: Space, scale: float, q: Any, signs: Any | None, qbar:
 
 
 def inverse_tangent(space: Space, scale: float, a: Any, signs: Any | None, dq: Any) -> Any:
-    """DA from dQ of any kind."""
+    """The change of A for a change dQ of any kind."""
     w = _identity(space, a) - scale * a
     return skew_part(space, w @ _rows_back(space, signs, dq) @ w, 0.5 / scale)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint
-from .._core.space import Space, is_compiling, resolve
+from .._core.space import Space, in_full_precision, is_compiling, resolve
 from .exponential_derivatives import differentiable_exponential
 from .skewness import raise_if_not_skew
 from .squaring import plan_for
@@ -99,6 +99,7 @@ def skew_exp(a: Any, /, *, norm_bound: float | None = None, check_skew: bool = F
 
 # An item with NaN or infinity gives NaN, not a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def exponential_of_skew_part(a: Any, *, norm_bound: float | None) -> Any:
     """The calculation behind `skew_exp`."""
     norm_bound = checked_bound("skew_exp", norm_bound)

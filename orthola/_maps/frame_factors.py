@@ -21,7 +21,7 @@ from .._core.linalg import adjoint
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 
-__all__ = ["frame_by_factors", "skew_block"]
+__all__ = ["frame_by_factors", "skew_block", "with_positive_factor"]
 
 
 def frame_by_factors(space: Space, scale: float, x: Any) -> Any:
@@ -50,11 +50,11 @@ def skew_block(space: Space, x: Any) -> Any:
 def _transform(space: Space, s: Any) -> Any:
     """cayley(S) for exactly skew-Hermitian S, unitary to rounding."""
     eye = space.xp.eye(s.shape[-1], dtype=s.dtype, device=space.device)
-    minus = _with_positive_factor(space, eye - s)
-    return _with_positive_factor(space, eye + s) @ adjoint(space.xp, minus)
+    minus = with_positive_factor(space, eye - s)
+    return with_positive_factor(space, eye + s) @ adjoint(space.xp, minus)
 
 
-def _with_positive_factor(space: Space, y: Any) -> Any:
+def with_positive_factor(space: Space, y: Any) -> Any:
     """Q of Y = Q R with the diagonal of R positive, which makes it unique."""
     xp = space.xp
     q, r = xp.linalg.qr(y)

@@ -9,7 +9,7 @@ import numpy as np
 from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import adjoint, wide
-from .._core.space import Space, is_compiling, resolve
+from .._core.space import Space, in_full_precision, is_compiling, resolve
 from .householder import householder_product
 from .vectors import householder_vectors
 
@@ -83,6 +83,7 @@ def householder_projector(u: Any, v: Any, d: Any = None, /, *, packed: bool = Fa
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def projector_of(u: Any, v: Any, d: Any, *, packed: bool) -> Any:
     """The calculation behind `householder_projector`."""
     name = "householder_projector"
@@ -101,6 +102,8 @@ def projector_of(u: Any, v: Any, d: Any, *, packed: bool) -> Any:
             f"{name}: expected d of shape (..., {k}), one entry per reflector, got "
             f"{checks.describe(factors[0])}"
         )
+    batches = {"u": u.shape[:-2], "v": v.shape[:-2]}
+    checks.common_batch(name, **batches, **({"d": factors[0].shape[:-1]} if factors else {}))
     work = checks.compute_space(name, given, None)
     if work is not given:
         u, v, *factors = (work.xp.astype(x, work.dtype) for x in (u, v, *factors))

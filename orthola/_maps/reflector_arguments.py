@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .._core import checks
 from .._core.space import Space
 
@@ -52,13 +50,7 @@ def with_one_batch(xp: Any, arrays: Any, right: bool) -> tuple[tuple[Any, ...], 
         shape = rows.shape
         flat = xp.reshape(rows, (shape[0], math.prod(shape[1:])))
         return (*reflectors, flat), lambda y: xp.moveaxis(xp.reshape(y, shape), 0, -2)
-    try:
-        batch = np.broadcast_shapes(batch, own)
-    except ValueError:
-        raise ValueError(
-            "householder_apply: expected batch shapes of v and x that broadcast, got "
-            f"{tuple(batch)} and {own}"
-        ) from None
+    batch = checks.common_batch("householder_apply", v=batch, x=own)
     v, *tau = reflectors
     v = xp.broadcast_to(v, (*batch, *v.shape[-2:]))
     tau = [xp.broadcast_to(t, (*batch, t.shape[-1])) for t in tau]

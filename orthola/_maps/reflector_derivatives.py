@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.linalg import adjoint
+from .._core.linalg import adjoint, adjoint_product, product
 from .._core.space import Space
 from .._core.triangular import solve_triangular
 from .reflectors import Reflectors, coefficients, explicit, moved, scaled_columns
@@ -36,11 +36,12 @@ def product_pullback(
     xp, r = space.xp, explicit(space, v, tau, packed, moderate)
     m, columns = obar.shape[-2:]
     z = adjoint(xp, r.v[..., :columns, :])
-    s, zbar, w, taubar = _pulled_back(space, r, z, -(adjoint(xp, r.v) @ obar), False)
+    s, zbar, w, taubar = _pulled_back(space, r, z, -adjoint_product(space, r.v, obar), False)
     top = adjoint(xp, zbar)
     rest = xp.zeros((*top.shape[:-2], m - columns, top.shape[-1]), dtype=top.dtype,
                     device=space.device)  # fmt: skip
-    vbar = xp.concat([top, rest], axis=-2) - obar @ adjoint(xp, s) + r.v @ w
+    vbar = xp.concat([top, rest], axis=-2) - product(space, obar, adjoint(xp, s))
+    vbar = vbar + product(space, r.v, w)
     return _as_given(space, r, vbar, taubar, tau is None, packed)
 
 
@@ -61,9 +62,10 @@ def apply_pullback(
     z, sbar = coefficients(space, r.v, x, right), -coefficients(space, r.v, obar, right)
     s, zbar, w, taubar = _pulled_back(space, r, z, sbar, conjugate)
     if right:  # X^H and Obar^H are at hand
-        vbar = adjoint(xp, zbar @ x - s @ obar) + r.v @ w
+        vbar = adjoint(xp, product(space, zbar, x) - product(space, s, obar))
     else:
-        vbar = x @ adjoint(xp, zbar) - obar @ adjoint(xp, s) + r.v @ w
+        vbar = product(space, x, adjoint(xp, zbar)) - product(space, obar, adjoint(xp, s))
+    vbar = vbar + product(space, r.v, w)
     xbar = moved(space, obar, r.v, -zbar, right)
     return *_as_given(space, r, vbar, taubar, tau is None, packed), xbar
 
@@ -74,12 +76,12 @@ def _pulled_back(
     """(S, Zbar, W + W^H, taubar). For S = D^H M^-H Z, Z and Sbar change their roles."""
     xp, tau = space.xp, r.tau[..., :, None]
     conj_tau = xp.conj(tau) if space.is_complex else tau
-    g = xp.triu(adjoint(xp, r.v) @ r.v, k=1)
+    g = xp.triu(adjoint_product(space, r.v, r.v), k=1)
     a, b = (sbar, z) if conjugate else (z, sbar)
     forward = solve_triangular(space, tau * g, tau * a, lower=False, unit=True)
     y = solve_triangular(space, tau * g, b, lower=False, adjoint=True, unit=True)
     backward = conj_tau * y
-    mbar = -xp.triu(y @ adjoint(xp, forward), k=1)
+    mbar = -xp.triu(product(space, y, adjoint(xp, forward)), k=1)
     w = conj_tau * mbar
     taubar = _row_products(space, y, a) + _row_products(space, mbar, g)
     s, zbar = (backward, forward) if conjugate else (forward, backward)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._core import tuning
-from .._core.linalg import adjoint, products
+from .._core.linalg import adjoint, adjoint_product, product, products
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
 from .._core.space import Space
 from .._core.triangular import solve_triangular
@@ -97,12 +97,13 @@ def times(space: Space, r: Reflectors, m: Any, z: Any, conjugate: bool) -> Any:
 
 def coefficients(space: Space, v: Any, x: Any, right: bool) -> Any:
     """V^H X; with `right`, X is given by its adjoint."""
-    return adjoint(space.xp, x @ v) if right else adjoint(space.xp, v) @ x
+    return adjoint(space.xp, product(space, x, v)) if right else adjoint_product(space, v, x)
 
 
 def moved(space: Space, x: Any, v: Any, s: Any, right: bool) -> Any:
     """X - V S; with `right`, X and the result are given by their adjoints."""
-    return x - (adjoint(space.xp, v @ s) if right else v @ s)
+    step = product(space, v, s)
+    return x - (adjoint(space.xp, step) if right else step)
 
 
 def product_of_reflectors(space: Space, r: Reflectors, columns: int, trapezoid: bool) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint, hermitian_part, products
-from .._core.space import Space, is_compiling, resolve
+from .._core.space import Space, in_full_precision, is_compiling, resolve
 from .cayley_retraction import cayley_step
+from .frame_factors import with_positive_factor
 
 __all__ = ["RebaseResult", "project_tangent", "rebase", "retract"]
 
@@ -87,6 +88,7 @@ def retract(x: Any, z: Any, /, *, method: str = "cayley") -> Any:
 
 # An item with NaN or infinity gives NaN, not a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def step(x: Any, z: Any, *, method: str) -> Any:
     """The calculation behind `retract`."""
     checks.one_of("retract", "method", method, METHODS)
@@ -150,6 +152,7 @@ def project_tangent(x: Any, z: Any, /) -> Any:
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def projected(x: Any, z: Any) -> Any:
     """The calculation behind `project_tangent`."""
     given, work, (x, z) = _frames("project_tangent", x, z=z)
@@ -165,6 +168,7 @@ class RebaseResult(NamedTuple):
     moment: Any  # (..., n, k), the given moment transported to the new base; None without one
 
 
+@in_full_precision
 def rebase(
     base: Any,
     z: Any,
@@ -248,10 +252,8 @@ def _oriented_qr(work: Space, y: Any) -> Any:
         return xp.zeros_like(y)
     finite = xp.all(xp.isfinite(y), axis=(-2, -1))[..., None, None]
     eye = xp.eye(*y.shape[-2:], dtype=y.dtype, device=work.device)
-    q, r = xp.linalg.qr(xp.where(finite, y, eye))
-    d = xp.linalg.diagonal(r)
-    d = d / xp.abs(d)
-    return xp.where(finite, q * d[..., None, :], xp.full_like(q, float("nan")))
+    q = with_positive_factor(work, xp.where(finite, y, eye))
+    return xp.where(finite, q, xp.full_like(q, float("nan")))
 
 
 def _frames(function: str, x: Any, **other: Any) -> tuple[Space, Space, tuple[Any, Any]]:
@@ -272,6 +274,7 @@ def _frames(function: str, x: Any, **other: Any) -> tuple[Space, Space, tuple[An
         )
     work = checks.compute_space(function, given, None)
     xp = work.xp
-    shape = np.broadcast_shapes(x.shape, z.shape)
+    batch = checks.common_batch(function, **{"x": x.shape[:-2], name: z.shape[:-2]})
+    shape = (*batch, *x.shape[-2:])
     x, z = (xp.broadcast_to(xp.astype(a, work.dtype, copy=False), shape) for a in (x, z))
     return given, work, (x, z)

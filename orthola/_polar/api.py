@@ -10,7 +10,7 @@ from .._core import autodiff, checks
 from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint
 from .._core.options import current
-from .._core.space import Space, is_compiling, is_traced, resolve
+from .._core.space import Space, in_full_precision, is_compiling, is_traced, resolve
 from .factors import FACTORS, raise_if_nonfinite
 from .other_side import larger_factor
 from .plan import METHODS, Plan, facts_of, plan_polar
@@ -192,6 +192,7 @@ def polar(
 
 # What goes wrong in an item is told by its status, not by a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def polar_factors(a: Any, *, side: str, derivative: str, **options: Any) -> tuple[Any, Any, Any]:
     """The calculation behind `polar`, with every option given."""
     given, work, x, plan, transposed = _prepare(a, side=side, derivative=derivative, **options)

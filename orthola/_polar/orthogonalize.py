@@ -9,7 +9,7 @@ import numpy as np
 from .._core import checks, tuning
 from .._core.dispatch import Explanation, explained_by
 from .._core.linalg import adjoint, operations
-from .._core.space import Space, is_compiling, resolve
+from .._core.space import Space, in_full_precision, is_compiling, resolve
 from .approximate import approximate, gram_segments
 from .schedules import Schedule
 from .schedules import schedule as make_schedule
@@ -139,6 +139,7 @@ def orthogonalize(
 
 # An item with NaN or infinity gives NaN, not a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def approximate_factor(a: Any, **options: Any) -> Any:
     """The calculation behind `orthogonalize`, with every option given."""
     if isinstance(a, (list, tuple)) and any(hasattr(x, "shape") for x in a):
@@ -181,8 +182,9 @@ def _prepare(
 ) -> tuple[_Plan, Any]:
     given, (x,) = resolve("orthogonalize", a)
     checks.is_matrix("orthogonalize", x)
-    if not isinstance(gram, bool):
-        checks.one_of("orthogonalize", "gram", gram, ("auto",))
+    if not isinstance(gram, bool) and gram != "auto":
+        kind = ValueError if isinstance(gram, str) else TypeError
+        raise kind(f"orthogonalize: expected gram to be 'auto', True or False, got {gram!r}")
     rule = _schedule(steps, schedule, lower_bound)
     if compute_dtype == "bfloat16" and given.name == "numpy":
         raise ValueError("orthogonalize: NumPy has no bfloat16; use compute_dtype='float16'")

@@ -9,7 +9,7 @@ import numpy as np
 from .._core import checks
 from .._core.linalg import adjoint, hermitian_part, sums_of_squares, wide
 from .._core.scaling import largest_entry, power_of_two_exponent, scale_by_power_of_two
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 
 __all__ = ["PolarQuality", "polar_quality"]
 
@@ -26,6 +26,7 @@ class PolarQuality(NamedTuple):
 
 # An item with NaN or infinity gives NaN, not a warning.
 @np.errstate(all="ignore")
+@in_full_precision
 def polar_quality(a: Any, u: Any, /) -> PolarQuality:
     """Measure how far `u` is from being the orthogonal polar factor of `a`.
 

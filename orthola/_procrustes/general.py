@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core.errors import Status
-from .._core.linalg import inner_product, wide
+from .._core.linalg import inner_product, product, wide
 from .._core.space import Space
 from .moments import Moments, Points, moments, pieces, squared_norm
 from .plan import Plan
@@ -144,7 +144,8 @@ def _residual(
             return xp.sqrt(total)
     factor, total = wide(of_a) * r, xp.zeros_like(sums.squares_a)
     for x, y, column in pieces(work, points):
-        total = total + squared_norm(work, x @ factor - wide(of_b) * y, column, split=plan.split)
+        e = product(work, x, factor) - wide(of_b) * y
+        total = total + squared_norm(work, e, column, split=plan.split)
     return xp.sqrt(total)
 
 

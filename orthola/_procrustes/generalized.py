@@ -10,7 +10,7 @@ from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import wide
 from .._core.scaling import scale_by_power_of_two
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .consensus import alternated
 from .consensus_data import Model, centred, collected
 from .consensus_sweep import shifts
@@ -33,6 +33,7 @@ class GPAResult(NamedTuple):
     status: Any  # integer (...), see orthola.Status
 
 
+@in_full_precision
 def generalized_procrustes(
     x: Any,
     /,

@@ -7,27 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from .._core.blas import Routines, routines
+from .._core.blas import Routines, matrix_product, routines, square_sum
 from .moments import Moments, Points
 
-__all__ = ["decomposed", "plain_sums", "squared", "sums_by_pieces"]
+__all__ = ["decomposed", "plain_sums", "sums_by_pieces"]
 
 _NUMBERS = 2**16  # numbers per piece of rows: two pieces stay in a cache of the second level
 
 
-def plain_sums(a: Any, b: Any, fn: Routines) -> tuple[float, float, Any]:
+def plain_sums(a: Any, b: Any) -> tuple[float, float, Any]:
     """||A||_F^2, ||B||_F^2 and A^H B."""
-    return squared(a, fn), squared(b, fn), _cross(a, b, fn)
+    return square_sum(a), square_sum(b), matrix_product(a, b, adjoint=True)
 
 
 def sums_by_pieces(points: Points, dtype: Any, translation: bool) -> tuple[Moments, Points]:
     """As `moments`, for matrices; the norms and the weight are Python floats."""
     a, b, w, *_ = points
     m, n = a.shape
-    zero, fn = np.zeros(n, dtype), routines(dtype)
-    mean_a = mean_b = zero
+    mean_a = mean_b = zero = np.zeros(n, dtype)
     weight = float(m) if w is None else float(np.add.reduce(w, dtype=np.float64))
-    rows = max(1, _NUMBERS // n)
+    rows, dot = max(1, _NUMBERS // n), routines(dtype).dot
     if translation:
         mean_a, mean_b = (_mean(x, w, weight, dtype, rows) for x in (a, b))
         points = Points(a, b, w, mean_a, mean_b)
@@ -39,11 +38,11 @@ def sums_by_pieces(points: Points, dtype: Any, translation: bool) -> tuple[Momen
         if w is not None:
             column = w[start : start + rows, None].astype(dtype, copy=False)
             wx, wy = column * x, column * y
-            squares_a += float(np.vdot(x, wx).real)
-            squares_b += float(np.vdot(y, wy).real)
+            squares_a += float(dot(x.ravel(), wx.ravel()).real)
+            squares_b += float(dot(y.ravel(), wy.ravel()).real)
         else:
-            squares_a, squares_b = squares_a + squared(x, fn), squares_b + squared(y, fn)
-        cross += _cross(x, wy, fn)
+            squares_a, squares_b = squares_a + square_sum(x), squares_b + square_sum(y)
+        cross += matrix_product(x, wy, adjoint=True)
         if translation:
             rest_a = rest_a + np.add.reduce(wx, 0)
             rest_b = rest_b + np.add.reduce(wy, 0)
@@ -51,8 +50,8 @@ def sums_by_pieces(points: Points, dtype: Any, translation: bool) -> tuple[Momen
         return Moments(weight, zero, zero, squares_a, squares_b, cross), points
     off_a, off_b = rest_a / weight, rest_b / weight
     cross -= np.outer(rest_a.conj(), off_b)
-    squares_a -= weight * squared(off_a, fn)
-    squares_b -= weight * squared(off_b, fn)
+    squares_a -= weight * square_sum(off_a)
+    squares_b -= weight * square_sum(off_b)
     mean_a, mean_b = mean_a + off_a, mean_b + off_b
     points = Points(a, b, w, mean_a, mean_b)
     return Moments(weight, mean_a, mean_b, squares_a, squares_b, cross), points
@@ -61,10 +60,11 @@ def sums_by_pieces(points: Points, dtype: Any, translation: bool) -> tuple[Momen
 def _mean(x: Any, w: Any, weight: float, dtype: Any, rows: int) -> Any:
     if w is None:
         return np.add.reduce(x, 0, dtype=dtype) / weight
-    total = np.zeros(x.shape[1], dtype)
+    total, gemv = np.zeros(x.shape[1], dtype), routines(dtype).gemv
     for start in range(0, len(x), rows):
         stop = start + rows
-        total += w[start:stop].astype(dtype, copy=False) @ x[start:stop].astype(dtype, copy=False)
+        piece = x[start:stop].astype(dtype, copy=False)
+        total += gemv(1.0, piece.T, w[start:stop].astype(dtype, copy=False))
     return total / weight if weight > 0 else total
 
 
@@ -72,23 +72,6 @@ def _centred(points: Points, which: int, start: int, stop: int, dtype: Any) -> A
     given: Any = points[which]
     x, mean = given[start:stop], points[which + 3]
     return x.astype(dtype, copy=False) if mean is None else np.subtract(x, mean, dtype=dtype)
-
-
-def squared(x: Any, fn: Routines) -> float:
-    """Sum of squares. By SciPy's BLAS, as all of this: NumPy's own threads would spin beside it."""
-    flat = x.ravel("K")
-    return fn.dot(flat, flat).real  # type: ignore[no-any-return]
-
-
-def _cross(x: Any, y: Any, fn: Routines) -> Any:
-    """X^H Y, in C order where X and Y are."""
-    if x.flags.c_contiguous and y.flags.c_contiguous:
-        # In the order of BLAS these are X^T and Y^T: (X^H Y)^T = Y^T (X^T)^H.
-        return fn.gemm(1.0, y.T, x.T, trans_b=2).T
-    if x.flags.f_contiguous and y.flags.f_contiguous:
-        return fn.gemm(1.0, x, y, trans_a=2)
-    with np.errstate(all="ignore"):
-        return (x.conj() if fn.complex else x).T @ y
 
 
 def decomposed(cross: Any, fn: Routines) -> tuple[Any, Any, Any] | None:

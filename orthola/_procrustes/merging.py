@@ -10,7 +10,7 @@ import numpy as np
 from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import wide
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 from .api import procrustes
 from .mean_rotation import mean_rotation
 
@@ -31,6 +31,7 @@ class MergeResult(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def merge_weights(
     base: Any,
     tuned: Any,
@@ -122,7 +123,7 @@ def merge_weights(
     rotations = xp.where(wide(violated), eye, fit.transform.rotation)
     remains = w - w0 @ rotations
     turned = (w0 @ mean.rotation[..., None, :, :])[..., 0, :, :]
-    merged = turned + _merged(xp, rest, remains)
+    merged = turned + _merged(work, rest, remains)
     status = xp.where(violated, mean.status, fit.status)
     return MergeResult(
         xp.astype(merged, given.dtype, copy=False),
@@ -142,7 +143,15 @@ def _conflicting(work: Space, change: Any) -> Any:
     return xp.where(xp.sum(inner, axis=-1, keepdims=True) < 0, change, xp.zeros_like(change))
 
 
-def _merged(xp: Any, rest: str | Callable[[Any], Any], remains: Any) -> Any:
+def _merged(work: Space, rest: str | Callable[[Any], Any], remains: Any) -> Any:
+    xp, shape = work.xp, (*remains.shape[:-3], *remains.shape[-2:])
     if callable(rest):
-        return rest(remains)
+        found = rest(remains)
+        if tuple(getattr(found, "shape", ())) != shape:
+            got = checks.describe(found) if hasattr(found, "shape") else type(found).__name__
+            raise ValueError(
+                f"{_NAME}: expected rest to return an array of shape {shape}, the rests "
+                f"{tuple(remains.shape)} of the tasks as one, got {got}"
+            )
+        return found
     return xp.mean(remains, axis=-3) if rest == "mean" else xp.sum(remains, axis=-3)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint, sums_of_squares
+from .._core import linalg
+from .._core.linalg import adjoint, adjoint_product, sums_of_squares
 from .._core.space import Space
 
 __all__ = ["Moments", "Points", "cross_product", "moments", "pieces", "squared_norm"]
@@ -111,8 +112,7 @@ def squared_norm(space: Space, x: Any, column: Any | None, *, split: bool = Fals
     """Weighted sum of |x|^2 over the rows and columns of each item."""
     xp = space.xp
     if not split and column is None:
-        flat = xp.reshape(x, (*x.shape[:-2], -1)) if 0 not in x.shape else x[..., 0]
-        return xp.real(xp.vecdot(flat, flat)) if space.is_complex else xp.vecdot(flat, flat)
+        return linalg.squared_norm(space, x)
     sizes = xp.real(x) ** 2 + xp.imag(x) ** 2 if space.is_complex else x * x
     return xp.sum(_sum_rows(space, _times(column, sizes), split), axis=-1)
 
@@ -121,7 +121,7 @@ def cross_product(space: Space, x: Any, y: Any, *, split: bool) -> Any:
     """X^H Y; if `split`, as a tree of sums over blocks of rows."""
     xp, rows = space.xp, _block(x)
     if not split or x.shape[-2] <= rows:
-        return adjoint(xp, x) @ y
+        return adjoint_product(space, x, y)
     blocks = x.shape[-2] // rows
     done = blocks * rows
     parts = adjoint(xp, _blocks(xp, x, rows)) @ _blocks(xp, y, rows)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._core.errors import Status
+from .._core.space import in_full_precision
 from .pair import pair_of
 from .rows import decomposed_rows
 from .secular import on_the_sphere
@@ -24,6 +25,7 @@ class ObliqueResult(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def oblique_procrustes(a: Any, b: Any, /, *, check_finite: bool = True) -> ObliqueResult:
     r"""Matrix with columns of unit length that carries one set of rows to another best.
 

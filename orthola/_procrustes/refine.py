@@ -14,7 +14,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.linalg import adjoint, inner_product, sums_of_squares, wide
+from .._core.linalg import (
+    adjoint,
+    adjoint_product,
+    inner_product,
+    product,
+    quotient,
+    sums_of_squares,
+    wide,
+)
 from .._core.space import Space
 from .moments import Moments, Points, cross_product, pieces
 from .solve import Solution
@@ -73,16 +81,16 @@ def newton_step(
     scaled = wide(fitted_scale(xp, r, cross, squares_a)) * r
     c = xp.zeros_like(cross)
     for x, y, column in pieces(space, points):
-        e = y - x @ scaled
+        e = y - product(space, x, scaled)
         c = c + cross_product(space, x, e if column is None else column * e, split=split)
-    return turned(space, solution, adjoint(xp, r) @ c, tolerance)[0]
+    return turned(space, solution, adjoint_product(space, r, c), tolerance)[0]
 
 
 def turned(space: Space, solution: Solution, c: Any, tolerance: Any) -> tuple[Any, Any]:
     """R after the step that C = R^H A^H W E asks for, and the skew V X V^H of that step."""
     xp = space.xp
     r, v, s = solution.rotation, solution.v, solution.singular
-    k = adjoint(xp, v) @ (c - adjoint(xp, c)) @ v
+    k = adjoint_product(space, v, product(space, c - adjoint(xp, c), v))
     total = s[..., :, None] + s[..., None, :]
     n = s.shape[-1]
     floor = 0.5 * space.eps * n * s[..., :1, None]
@@ -90,10 +98,10 @@ def turned(space: Space, solution: Solution, c: Any, tolerance: Any) -> tuple[An
     # Between two negligible directions nothing is known: R stays as it was completed.
     known = total > tolerance[..., None, None]
     omega = xp.where(known, k / xp.maximum(total, floor), xp.zeros_like(k))
-    omega = v @ omega @ adjoint(xp, v)
+    omega = product(space, product(space, v, omega), adjoint(xp, v))
     omega = 0.5 * (omega - adjoint(xp, omega))
     size = xp.sqrt(sums_of_squares(xp, omega))
     omega = omega / wide(xp.maximum(size, xp.ones_like(size)))
     eye = xp.eye(n, dtype=r.dtype, device=space.device)
     # Cayley: (I - X/2)^-1 (I + X/2) is orthogonal to rounding for skew X.
-    return r @ xp.linalg.solve(eye - 0.5 * omega, eye + 0.5 * omega), omega
+    return product(space, r, quotient(space, eye - 0.5 * omega, eye + 0.5 * omega)), omega

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .._core.blas import Routines, routines
+from .._core.blas import Routines, determinant, matrix_product, routines, square_sum
 from .._core.errors import Status
 from .._core.space import Space
 from .general import IDENTITY, LEAST, MOST, finished, fit_stack
-from .host import decomposed, plain_sums, squared, sums_by_pieces
+from .host import decomposed, plain_sums, sums_by_pieces
 from .moments import Moments, Points, pieces
 from .plan import Plan
 from .refine import ENOUGH, FAR
@@ -39,7 +39,7 @@ def fit_one(space: Space, plan: Plan, points: Points) -> Any:
         if work is not space:
             a, b = a.astype(plan.work), b.astype(plan.work)
             points = Points(a, b, None)
-        p, q, cross = plain_sums(a, b, fn)
+        p, q, cross = plain_sums(a, b)
     else:
         with np.errstate(all="ignore"):
             sums, points = sums_by_pieces(points, _DTYPES[plan.work], plan.translation)
@@ -50,8 +50,8 @@ def fit_one(space: Space, plan: Plan, points: Points) -> Any:
     if parts is None:
         return fit_stack(space, plan, given)
     u, s, vh = parts
-    singular, r = s.tolist(), u.dot(vh)
-    flip = plan.rotation_only and np.linalg.det(r) < 0
+    singular, r = s.tolist(), matrix_product(u, vh)
+    flip = plan.rotation_only and determinant(r) < 0
     last = -singular[-1] if flip else singular[-1]
     gap = singular[-2] + last if n > 1 else last
     closest = 2.0 * last if work.is_complex else gap
@@ -87,11 +87,11 @@ def _formed(work: Space, points: Points, factor: Any) -> float:
     """||W^(1/2) (s A_c R - B_c)||_F^2 from the points themselves."""
     total, fn = 0.0, routines(np.dtype(work.dtype))
     if points.a.dtype == work.dtype and points.weights is None and points.mean_a is None:
-        return squared(_difference(points.a, factor, points.b, fn), fn)
+        return square_sum(_difference(points.a, factor, points.b, fn))
     for x, y, column in pieces(work, points):
-        e = x @ factor
+        e = matrix_product(x, factor)
         e -= y
-        total += squared(e if column is None else np.sqrt(column) * e, fn)
+        total += square_sum(e if column is None else np.sqrt(column) * e)
     return total
 
 
@@ -100,7 +100,7 @@ def _difference(a: Any, factor: Any, b: Any, fn: Routines) -> Any:
     if a.flags.c_contiguous and b.flags.c_contiguous:
         # In the order of BLAS these are A^T and B^T: F^T A^T - B^T.
         return fn.gemm(1.0, factor.T, a.T, beta=-1.0, c=b.T)
-    return a @ factor - b
+    return matrix_product(a, factor) - b
 
 
 def _whole(number: int) -> Any:

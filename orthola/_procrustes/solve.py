@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._core.linalg import adjoint
+from .._core.linalg import adjoint, product
 from .._core.loops import bounded_while
 from .._core.space import Space
 
@@ -49,8 +49,8 @@ def solve(
     xp, n = space.xp, cross.shape[-1]
     u, s, vh = xp.linalg.svd(cross, full_matrices=False) if parts is None else parts
     if rotation_only:
-        u, s = flipped(space, u, s, xp.linalg.det(u @ vh) < 0)
-    rotation = u @ vh
+        u, s = flipped(space, u, s, xp.linalg.det(product(space, u, vh)) < 0)
+    rotation = product(space, u, vh)
     kept = xp.abs(s) > tolerance[..., None]
     rank = xp.sum(xp.astype(kept, xp.int32), axis=-1, dtype=xp.int32)
     last = s[..., -1]

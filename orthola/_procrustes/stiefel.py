@@ -10,7 +10,7 @@ from .. import haar, polar
 from .._core import checks
 from .._core.errors import Status
 from .._core.linalg import adjoint, hermitian_part, sums_of_squares
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from .pair import Pair, pair_of
 from .rows import decomposed_rows
 from .stiefel_steps import Problem, Walk, descent
@@ -33,6 +33,7 @@ class StiefelResult(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def stiefel_procrustes(
     a: Any,
     b: Any,

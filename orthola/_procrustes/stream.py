@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core.space import Space
+from .._core.space import Space, in_full_precision
 from .api import ProcrustesResult
 from .state import State, downdate, merge
 from .stream_answer import first_fit, question_of, second_fit
@@ -75,6 +75,7 @@ class ProcrustesStream:
         """The sums; None before the first chunk."""
         return None if self._kept is None else self._kept.state
 
+    @in_full_precision
     def update(self, a: Any, b: Any, /, weights: Any = None) -> ProcrustesStream:
         """Add points.
 
@@ -99,6 +100,7 @@ class ProcrustesStream:
         self._join("update", self._of_points("update", a, b, weights), merge)
         return self
 
+    @in_full_precision
     def merge(self, other: ProcrustesStream, /) -> ProcrustesStream:
         """Add all points that another stream has seen; the other one is not changed.
 
@@ -121,6 +123,7 @@ class ProcrustesStream:
             self._join("merge", other._kept, merge)
         return self
 
+    @in_full_precision
     def downdate(self, a: Any, b: Any = None, /, weights: Any = None) -> ProcrustesStream:
         """Take points out again.
 
@@ -153,6 +156,7 @@ class ProcrustesStream:
             self._join("downdate", part, downdate)
         return self
 
+    @in_full_precision
     def solve(
         self,
         *,
@@ -182,6 +186,7 @@ class ProcrustesStream:
         question = question_of(kept, "solve", rotation_only, scaling, translation, completion)
         return first_fit(kept, question)
 
+    @in_full_precision
     def refine(
         self,
         chunks: Iterable[tuple[Any, ...]],

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._core import checks
 from .._core.space import Space
 from .api import _prepare
 from .general import raise_if_unusable
@@ -93,7 +94,7 @@ def expect_same(method: str, old: Space, state: State, given: Space, shape: Any)
     if (*shape[:-2], shape[-1]) != known[:-1]:
         raise ValueError(
             f"ProcrustesStream.{method}: expected points of shape "
-            f"{(*known[:-2], 'm', known[-1])}, as before, got {shape}"
+            f"{checks.shape(*known[:-2], 'm', known[-1])}, as before, got {shape}"
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from .._core.errors import Status
 from .._core.linalg import adjoint
 from .._core.scaling import scale_by_power_of_two
+from .._core.space import in_full_precision
 from .pair import pair_of
 from .rows import decomposed_rows
 
@@ -25,6 +26,7 @@ class SymmetricResult(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def symmetric_procrustes(a: Any, b: Any, /, *, check_finite: bool = True) -> SymmetricResult:
     r"""Symmetric (Hermitian) matrix that carries one set of rows to another best.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 
 __all__ = ["OrthogonalTransform"]
 
@@ -49,6 +49,7 @@ class OrthogonalTransform(NamedTuple):
     scale: Any = 1.0  # (...)
     translation: Any = 0.0  # (..., n)
 
+    @in_full_precision
     def apply(self, x: Any, /) -> Any:
         """Map points: ``scale * x @ rotation + translation``.
 
@@ -80,6 +81,7 @@ class OrthogonalTransform(NamedTuple):
         return parts.rounded(moved[..., 0, :] if x.ndim == 1 else moved)
 
     @np.errstate(all="ignore")
+    @in_full_precision
     def inverse(self) -> OrthogonalTransform:
         """The map back: ``R^H``, ``1/s``, ``-(t R^H)/s``.
 
@@ -94,6 +96,7 @@ class OrthogonalTransform(NamedTuple):
         row = -_times(parts.translation, back) / parts.scale[..., None]
         return OrthogonalTransform(*map(parts.rounded, (back, 1.0 / parts.scale, row)))
 
+    @in_full_precision
     def compose(self, other: OrthogonalTransform, /) -> OrthogonalTransform:
         """Map by this one, then by `other`: ``R1 R2``, ``s1 s2``, ``s2 t1 R2 + t2``.
 
@@ -109,9 +112,14 @@ class OrthogonalTransform(NamedTuple):
 
         Raises
         ------
-        ValueError
-            If the orders differ.
+        TypeError, ValueError
+            If `other` is no transform, or the orders differ.
         """
+        if not isinstance(other, OrthogonalTransform):
+            raise TypeError(
+                "OrthogonalTransform.compose: expected another OrthogonalTransform, got "
+                f"{type(other).__name__}; points are moved by apply"
+            )
         one = _Parts.of("compose", self, other.rotation)
         two = _Parts.of("compose", other, self.rotation)
         if one.rotation.shape[-1] != two.rotation.shape[-2]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core.errors import Status
 from .._core.linalg import adjoint, sums_of_squares
-from .._core.space import Space
+from .._core.space import Space, in_full_precision
 from .pair import pair_of
 
 __all__ = ["TwoSidedResult", "two_sided_procrustes"]
@@ -25,6 +25,7 @@ class TwoSidedResult(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def two_sided_procrustes(
     a: Any, b: Any, /, *, symmetric: bool = False, check_finite: bool = True
 ) -> TwoSidedResult:

@@ -50,8 +50,8 @@ def prepare(function: str, signals: Any, dictionary: Any, options: Options) -> R
     given, (y, a, *rest) = resolve(
         function, signals, dictionary, *(() if options.gram is None else (options.gram,))
     )
-    checks.is_matrix(function, y, name="signals")
-    checks.is_matrix(function, a, name="dictionary")
+    checks.is_matrix(function, y, name="signals", rows=True)
+    checks.is_matrix(function, a, name="dictionary", rows=True)
     if y.shape[-1] != a.shape[-1]:
         raise ValueError(
             f"{function}: expected signals (..., B, M) and a dictionary (..., N, M) of one length "
@@ -221,6 +221,14 @@ def _exclusions(
             f"{function}: expected exclude to be {whole}, with n_atoms = {n}, got "
             f"{checks.describe(x)}"
         )
+    if not is_mask and isinstance(exclude, (list, tuple, np.ndarray)) and 0 not in x.shape:
+        seen = np.asarray(exclude)  # under jax.jit even constants are traced
+        least, most = int(seen.min()), int(seen.max())
+        if least < -1 or most >= n:
+            raise ValueError(
+                f"{function}: expected integers from 0 to n_atoms - 1 = {n - 1} in exclude, padded "
+                f"with -1, got {least if least < -1 else most}"
+            )
     if is_mask and x.ndim == 1:
         if stacked:
             x = xp.broadcast_to(x, (*shape[:-1], n))
@@ -237,7 +245,13 @@ def _exclusions(
 def _array(function: str, space: Space, option: str, x: Any) -> Any:
     """An option as an array of the space; host data may come with any library."""
     if isinstance(x, (list, tuple, np.ndarray, np.generic)):
-        x = np.ascontiguousarray(x)
+        try:
+            x = np.ascontiguousarray(x)
+        except ValueError:
+            raise TypeError(
+                f"{function}: expected rows of equal length in {option}, got nested lists of "
+                "different lengths"
+            ) from None
         if x.dtype.kind not in "fiub":
             raise TypeError(
                 f"{function}: expected numbers for {option}, got {x.dtype} of shape {x.shape}"
@@ -245,10 +259,11 @@ def _array(function: str, space: Space, option: str, x: Any) -> Any:
         return x if space.name == "numpy" else space.xp.asarray(x, device=space.device)
     from array_api_compat import array_namespace
 
-    if array_namespace(x) is not space.xp:
+    if not is_array_api_obj(x) or array_namespace(x) is not space.xp:
+        libraries = "NumPy" if space.name == "numpy" else f"{space.name} or NumPy"
         raise TypeError(
-            f"{function}: expected {option} from {space.name} or NumPy, as the signals are from "
-            f"{space.name}, got {type(x).__module__}.{type(x).__qualname__}"
+            f"{function}: expected {option} as an array from {libraries}, because the signals are "
+            f"from {space.name}, got {type(x).__module__}.{type(x).__qualname__}"
         )
     return x
 

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from .._core.scaling import scale_by_power_of_two
+from .._core.space import in_full_precision
 from .arguments import Options, prepare
 from .omp import omp
 from .prefixes import prefix_codes
@@ -25,6 +26,7 @@ class OMPPath(NamedTuple):
     status: Any  # integer (..., B), see orthola.Status
 
 
+@in_full_precision
 def omp_path(
     signals: Any,
     dictionary: Any,

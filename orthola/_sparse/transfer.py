@@ -68,13 +68,25 @@ def transfer_codes(codes: OMPResult, target_dictionary: Any, /) -> Any:
     >>> orthola.transfer_codes(codes, base)
     array([[1., 6.]])
     """
-    indices, coefficients = codes.indices, codes.coefficients
+    try:
+        indices, coefficients = codes.indices, codes.coefficients
+    except AttributeError:
+        raise TypeError(
+            "transfer_codes: expected codes as orthola.omp returns them, with indices and "
+            f"coefficients, got {type(codes).__module__}.{type(codes).__qualname__}"
+        ) from None
     return combine("transfer_codes", indices, coefficients, target_dictionary)
 
 
 def combine(function: str, indices: Any, coefficients: Any, target: Any) -> Any:
     """Rows of `target` summed with the codes as weights."""
     space, (x, rows) = resolve(function, coefficients, target)
+    if tuple(indices.shape) != tuple(x.shape):
+        raise ValueError(
+            f"{function}: expected codes with a coefficient for each index, got shapes "
+            f"{tuple(x.shape)} and {tuple(indices.shape)}; of a path take one number of atoms, "
+            "such as coefficients[..., -1, :]"
+        )
     if rows.ndim != 2:
         raise ValueError(
             f"{function}: expected a dictionary of shape (N, D), got {describe(rows)}; rows are "

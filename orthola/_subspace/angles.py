@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import checks
 from .._core.errors import Status
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from .basis import relative_tolerance, rounded
 from .cosines import angles_between
 from .span import span
@@ -26,6 +26,7 @@ class PrincipalAngles(NamedTuple):
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def principal_angles(a: Any, b: Any, /, *, tol: float | None = None) -> PrincipalAngles:
     r"""Principal angles and vectors between the spaces that the columns of two matrices span.
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from .._core import checks
 from .._core.linalg import adjoint
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 
 __all__ = ["project"]
 
 
 @np.errstate(all="ignore")
+@in_full_precision
 def project(x: Any, basis: Any, /, *, complement: bool = False) -> Any:
     r"""Orthogonal projection of columns onto a subspace, or onto its orthogonal complement.
 

@@ -73,6 +73,11 @@ def svd_factors(
         raise TypeError(
             f"svd_factors: expected a dask array, got {type(x).__module__}.{type(x).__qualname__}"
         )
+    if not isinstance(result, SVDResult):
+        raise TypeError(
+            "svd_factors: expected an SVDResult, as svd returns it, got "
+            f"{type(result).__module__}.{type(result).__qualname__}"
+        )
     basis, d = result.basis, result.basis.shape[0]
     if axis is None:
         axis = 0 if x.ndim == 2 and x.shape[1] == d else 1

@@ -117,7 +117,8 @@ def omp(
         gram = delayed(_gram, pure=True)(atoms, signals.dtype)
     coded = da.blockwise(
         _coded, "i", signals, "im",
-        *_per_signal(tol, "i", signals.chunks[0]), *_per_signal(exclude, "ie", signals.chunks[0]),
+        *_per_signal("tol", tol, "i", signals.chunks[0]),
+        *_per_signal("exclude", exclude, "ie", signals.chunks[0]),
         dictionary=atoms, gram=gram, rules=rules,
         concatenate=True, dtype=object, meta=np.empty(0, object),
     )  # fmt: skip
@@ -125,10 +126,15 @@ def omp(
     return OMPResult(*_fields(coded, k, signals.dtype, dictionary.dtype))
 
 
-def _per_signal(x: Any, index: str, rows: tuple[int, ...]) -> tuple[Any, str | None]:
+def _per_signal(name: str, x: Any, index: str, rows: tuple[int, ...]) -> tuple[Any, str | None]:
     """An argument with a row for each signal in their chunks, or one that is for all of them."""
     if np.ndim(x) == len(index):
         x = x if isinstance(x, da.Array) else da.from_array(np.asarray(x))
+        if not math.isnan(sum(rows)) and x.shape[0] != sum(rows):
+            raise ValueError(
+                f"omp: expected {name} with one row for each of the {sum(rows)} signals, got "
+                f"shape {x.shape}"
+            )
         return x.rechunk((rows, *x.shape[1:])), index
     return (delayed(np.asarray(x), pure=True) if np.ndim(x) else x), None
 

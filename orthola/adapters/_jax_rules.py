@@ -1,6 +1,7 @@
 """A `Rule` for JAX, under `jax.jit`: `custom_jvp`, or a custom linear solve for equations.
 
-Both give forward and reverse mode, any order, vmap and Hessians.
+Both give forward and reverse mode, any order, vmap and Hessians. JAX may trace the texts long after
+the call that they belong to, so they ask for full precision themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import jax
 import numpy as np
 
 from .._core.autodiff import Rule
-from .._core.space import Space, resolve
+from .._core.space import Space, in_full_precision, resolve
 
 __all__ = ["attach"]
 
@@ -38,10 +39,12 @@ def _with_tangent(rule: Rule, static: Hashable) -> Any:
     assert rule.tangent is not None
     tangent = rule.tangent
 
+    @in_full_precision
     def primal(*arrays: Any) -> Any:
         space, arrays = resolve(rule.name, *arrays)
         return tuple(rule.primal(space, static, arrays))
 
+    @in_full_precision
     def moved_along(primals: Any, tangents: Any) -> Any:
         outputs = differentiable(*primals)
         space, _ = resolve(rule.name, *primals)
@@ -65,6 +68,7 @@ def _solve(rule: Rule, static: Hashable) -> Any:
     assert rule.equation is not None
     equation = rule.equation
 
+    @in_full_precision
     def function(h: Any, m: Any) -> Any:
         space, (h, m) = resolve(rule.name, h, m)
         x = jax.lax.custom_linear_solve(

@@ -213,6 +213,11 @@ class BatchedSVD(
         check_is_fitted(self)
         X = check_array(X, dtype=FLOATS)
         found = self._found()
+        if X.shape[1] != len(found.components):
+            raise ValueError(
+                f"{type(self).__name__}.inverse_transform: expected coordinates along "
+                f"{len(found.components)} components, got {checks.describe(X)}"
+            )
         if self._settings().whiten:
             X = X * np.sqrt(found.explained)
         rows: NDArray[Any] = X @ found.components

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import omp
 from .._core import checks
-from ._sklearn_limits import most_atoms, relative_tolerance, row_norms
+from ._sklearn_limits import most_atoms, numbers, relative_tolerance, row_norms
 
 __all__ = ["PursuitCoder", "sparse_encode"]
 
@@ -82,7 +82,7 @@ def sparse_encode(
     """
     function = "sparse_encode"
     checks.one_of(function, "algorithm", algorithm, ("omp", "ols"))
-    X, dictionary = np.asarray(X), np.asarray(dictionary)
+    X, dictionary = numbers(function, "X", X), numbers(function, "dictionary", dictionary)
     if X.ndim != 2 or dictionary.ndim != 2 or X.shape[1] != dictionary.shape[1]:
         raise ValueError(
             f"{function}: expected X of shape (n_samples, n_features) and dictionary of shape "

@@ -1,4 +1,4 @@
-"""What scikit-learn calls `n_nonzero_coefs` and `tol`, in the terms of `orthola.omp`."""
+"""What scikit-learn calls X, `n_nonzero_coefs` and `tol`, in the terms of `orthola.omp`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ from numpy.typing import NDArray
 
 from .._core import checks
 
-__all__ = ["most_atoms", "relative_tolerance", "row_norms"]
+__all__ = ["most_atoms", "numbers", "relative_tolerance", "row_norms"]
+
+
+def numbers(function: str, name: str, x: Any) -> NDArray[Any]:
+    """An argument as a NumPy array of finite numbers, which `omp` need not refuse in its terms."""
+    if hasattr(x, "toarray"):
+        raise TypeError(
+            f"{function}: expected {name} as a dense array, got {type(x).__name__}; convert it "
+            "with toarray()"
+        )
+    array = np.asarray(x)
+    if array.dtype.kind not in "iufc":
+        raise TypeError(
+            f"{function}: expected numbers in {name}, got {checks.describe(array)}; convert it "
+            "with astype"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{function}: expected finite {name}, got NaN or infinity; mend the input")
+    return array
 
 
 def most_atoms(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import omp, omp_path
 from .._core import checks
 from ._sklearn_gram import points_of_gram
-from ._sklearn_limits import most_atoms, relative_tolerance, row_norms
+from ._sklearn_limits import most_atoms, numbers, relative_tolerance, row_norms
 
 __all__ = ["orthogonal_mp", "orthogonal_mp_gram"]
 
@@ -87,7 +87,7 @@ def orthogonal_mp(
     array([ 1.25, -0.75])
     """
     function = "orthogonal_mp"
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = numbers(function, "X", X), numbers(function, "y", y)
     if X.ndim != 2 or y.ndim not in (1, 2) or X.shape[0] != y.shape[0]:
         raise ValueError(
             f"{function}: expected X of shape (n_samples, n_features) and y of shape (n_samples,) "
@@ -163,7 +163,7 @@ def orthogonal_mp_gram(
     array([ 1.25, -0.75])
     """
     function = "orthogonal_mp_gram"
-    gram, xy = np.asarray(Gram), np.asarray(Xy)
+    gram, xy = numbers(function, "Gram", Gram), numbers(function, "Xy", Xy)
     n = gram.shape[0] if gram.ndim else 0
     if gram.shape != (n, n) or xy.ndim not in (1, 2) or xy.shape[0] != n:
         raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 
 from .._core import checks
-from .._core.space import resolve
+from .._core.space import in_full_precision, resolve
 from ._orthogonal_maps import MAPS
 from ._orthogonal_weight import default_map, fit, tall, weight_of, widened
 from ._trivialization import Base, carried, generator_norm
@@ -63,6 +63,7 @@ jax.tree_util.register_dataclass(
 )
 
 
+@in_full_precision
 def orthogonal_init(
     weight: Any, orthogonal_map: str | None = None, /, *, trivialize: bool = True
 ) -> tuple[Any, OrthogonalStatic]:
@@ -135,6 +136,7 @@ def orthogonal_init(
     return params, OrthogonalStatic(orthogonal_map, base, signs)
 
 
+@in_full_precision
 def orthogonal_apply(params: Any, static: OrthogonalStatic, /) -> Any:
     """The orthogonal weight of a parameter.
 
@@ -163,6 +165,7 @@ def orthogonal_apply(params: Any, static: OrthogonalStatic, /) -> Any:
     >>> orthogonal_apply(params, static).tolist()
     [[-1.0, 0.0], [0.0, -1.0]]
     """
+    _expect_static("orthogonal_apply", static)
     base, signs = jax.lax.stop_gradient((static.base, static.signs))
     return weight_of(static.orthogonal_map, params, signs, base)
 
@@ -193,9 +196,11 @@ def orthogonal_inverse(weight: Any, static: OrthogonalStatic, /) -> tuple[Any, O
     >>> orthogonal_apply(params, static).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
+    _expect_static("orthogonal_inverse", static)
     return orthogonal_init(weight, static.orthogonal_map, trivialize=static.base is not None)
 
 
+@in_full_precision
 def orthogonal_rebase(
     params: Any, static: OrthogonalStatic, /, *, limit: float = 1.0
 ) -> tuple[Any, OrthogonalStatic]:
@@ -250,6 +255,7 @@ def orthogonal_rebase(
     return jax.tree.map(chosen, moved, (params, static))  # type: ignore[no-any-return]
 
 
+@in_full_precision
 def orthogonal_transport(moment: Any, old: OrthogonalStatic, new: OrthogonalStatic, /) -> Any:
     """A first moment of an optimiser, carried from one base to another.
 
@@ -286,7 +292,16 @@ def orthogonal_transport(moment: Any, old: OrthogonalStatic, new: OrthogonalStat
     return y.mT if y.shape != moment.shape else y
 
 
+def _expect_static(name: str, static: Any) -> None:
+    if not isinstance(static, OrthogonalStatic):
+        raise TypeError(
+            f"{name}: expected an OrthogonalStatic, the second value of orthogonal_init, got "
+            f"{type(static).__module__}.{type(static).__qualname__}"
+        )
+
+
 def _base_of(name: str, static: OrthogonalStatic) -> Base:
+    _expect_static(name, static)
     if static.base is None:
         raise ValueError(
             f"{name}: expected static with a base, got one made with trivialize=False; make it "

@@ -9,6 +9,7 @@ isometry of a given rank; `BlockCayley` is the block rotation of orthogonal fine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -163,8 +164,9 @@ def rebase(
 
     Raises
     ------
-    ValueError
-        If the weight was not made by `orthogonal`, or has no base.
+    TypeError, ValueError
+        If the weight was not made by `orthogonal`, or has no base; if the limit is no number or
+        negative.
 
     Notes
     -----
@@ -209,6 +211,7 @@ def rebase(
             "rebase: expected a weight with a base, got one made with use_trivialization=False; "
             "make it with use_trivialization=True"
         )
+    limit = checks.real_in("rebase", "limit", limit, 0.0, math.inf, closed=True)
     original = chain[name].original
     if not bool((generator_norm(widened(tall(original))) > 2.0 * limit).any()):
         return None

@@ -133,6 +133,8 @@ def test_mistakes_are_told_before_anything_is_computed():
         omp(lazy, a, n_nonzero=13)
     with pytest.raises(TypeError, match="n_nonzero"):
         omp(lazy, a, n_nonzero=np.full(47, 3))
+    with pytest.raises(ValueError, match="tol with one row for each of the 47 signals"):
+        omp(lazy, a, tol=[0.1, 0.2])
     with pytest.raises(ValueError, match="selection"):
         omp(lazy, a, n_nonzero=3, selection="best")
     with pytest.raises((TypeError, ValueError), match="n_nonzero"):

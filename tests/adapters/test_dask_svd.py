@@ -214,6 +214,8 @@ def test_both_factors(dtype, axis, center):
     for q in (np.asarray(u), np.asarray(vt).conj().T):
         atol = C * 230 * eps * s[0] / s[-1]
         np.testing.assert_allclose(q.conj().T @ q, np.eye(4), rtol=0, atol=atol)
+    with pytest.raises(TypeError, match="an SVDResult, as svd returns it, got dask"):
+        svd_factors(lazy, lazy)
     again = svd_factors(lazy[:, :] * 0, result)
     assert again.s is result.singular_values
     with pytest.raises(ValueError, match="20 features"):

@@ -363,3 +363,6 @@ def test_what_cannot_be_done_is_refused():
         orthogonal_init(jnp.eye(3, 2), "matrix_exp", trivialize=False)
     with pytest.raises(ValueError, match="trivialize=True"):
         orthogonal_rebase(*orthogonal_init(jnp.eye(3, 2), "cayley", trivialize=False))
+    params, static = orthogonal_init(jnp.eye(3, 2), "cayley")
+    with pytest.raises(TypeError, match="second value of orthogonal_init"):
+        orthogonal_apply(static, params)

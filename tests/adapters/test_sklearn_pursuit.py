@@ -13,6 +13,7 @@ from orthola.testing import gaussian
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 import sklearn
+from scipy.sparse import csr_array
 from sklearn import decomposition, linear_model
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -372,6 +373,12 @@ def test_wrong_shapes_and_missing_norms_are_refused():
         orthogonal_mp_gram(-np.eye(3), np.ones(3))
     with pytest.raises(ValueError, match="finite"):
         orthogonal_mp_gram(np.eye(3), np.full(3, np.nan))
+    with pytest.raises(ValueError, match="orthogonal_mp: expected finite X"):
+        orthogonal_mp(np.full_like(x, np.nan), y)
+    with pytest.raises(TypeError, match="X as a dense array, got csr_array"):
+        orthogonal_mp(csr_array(x), y)
+    with pytest.raises(TypeError, match="numbers in X, got <U1"):
+        sparse_encode("x", np.eye(3))
 
 
 # Life in scikit-learn

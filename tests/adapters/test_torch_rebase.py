@@ -75,6 +75,8 @@ def test_rebasing_needs_a_base():
         rebase(holder((6, 3), "cayley", trivialized=False))
     with pytest.raises(ValueError, match=r"orthola\.adapters\.torch\.orthogonal"):
         rebase(torch.nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="limit"):
+        rebase(holder((6, 3), "cayley"), limit=-1.0)
 
 
 # Long training and large weights

@@ -29,6 +29,7 @@ FILES = {
 @pytest.mark.parametrize(
     ("study", "argv", "words"),
     [
+        ("svd", ["--inpt", "x"], "unrecognized arguments: --inpt x; see orthola study svd --help"),
         ("polar", ["--input", "vector.npy"], "got shape (3,)"),
         ("polar", ["--input", "stack.npy"], "got shape (2, 3, 3)"),
         ("polar", ["--input", "empty.npy"], "got shape (0, 3)"),

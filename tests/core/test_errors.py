@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -254,3 +255,10 @@ def test_the_error_is_an_arithmetic_error_and_public():
     assert issubclass(orthola.StatusError, ArithmeticError)
     assert orthola.StatusError is StatusError
     assert orthola.Status is Status
+
+
+def test_error_survives_the_way_from_another_process():
+    with pytest.raises(StatusError) as caught:
+        check(polar(np.zeros((2, 2))))
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.status, copy.count) == (str(caught.value), Status.RANK_DEFICIENT, 1)

@@ -53,7 +53,7 @@ def test_numpy_reads_the_arrays(path):
 
 
 def test_another_kind_is_refused(path):
-    with pytest.raises(ValueError, match=r"expected a svd stream .*, got a test state"):
+    with pytest.raises(ValueError, match=r"expected 'svd stream' .*, got 'test state'"):
         load(saved(path), "svd stream", version=1)
 
 

@@ -429,6 +429,14 @@ def test_wrong_samples():
             dictionary_update(state, y)
     with pytest.raises(ValueError, match="lmo"):
         dictionary_update(state, np.ones((3, 4), "float32"), lmo="svd")
+    with pytest.raises(ValueError, match=r"shape \(b, 4\), got float32 of shape \(4,\)"):
+        dictionary_update(state, np.ones(4, "float32"))
+    with pytest.raises(TypeError, match=r"expected a DictionaryState.*got numpy\.ndarray"):
+        dictionary_update(np.ones((3, 4)), state)
+    with pytest.raises(ValueError, match="finite precondition"):
+        dictionary_init(4, precondition=np.full((4, 4), np.nan))
+    with pytest.raises(TypeError, match="real init and precondition for float64"):
+        dictionary_init(4, init=1j * np.eye(4), dtype="float64")
 
 
 def test_explain_says_how_the_linear_problem_is_solved():

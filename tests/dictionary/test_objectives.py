@@ -137,3 +137,7 @@ def test_recovery_refuses_what_does_not_fit():
         orthola.dictionary_recovery(np.ones((3, 4)), np.ones((3, 4)))
     with pytest.raises(ValueError, match="threshold"):
         orthola.dictionary_recovery(np.eye(3), np.eye(3), threshold=0.0)
+    with pytest.raises(ValueError, match="finite dictionaries"):
+        orthola.dictionary_recovery(np.full((3, 3), np.nan), np.eye(3))
+    with pytest.raises(ValueError, match="n >= 1"):
+        orthola.dictionary_recovery(np.eye(0), np.eye(0))

@@ -82,6 +82,9 @@ def test_thresholds():
     for wrong in ({"keep": 2, "threshold": 1.0}, {"keep": 2, "kind": "soft"}, {"kind": "x"}):
         with pytest.raises(ValueError, match="transform"):
             model.transform(y, **wrong)
+    gap = np.where(np.arange(3)[:, None] == 1, np.nan, y[:3])
+    for how in ({}, {"kind": "soft"}, {"keep": 2}):  # NaN is no code of zero
+        assert np.isnan(model.transform(gap, **how)).all(axis=1).tolist() == [False, True, False]
     assert err4(model.components_, d) < 1e-2
 
 
@@ -340,6 +343,8 @@ def test_merge_refuses_what_does_not_fit():
     a, b = (orthola.dictionary_init(4, rng=0, precondition=c * np.eye(4)) for c in (1.0, 2.0))
     with pytest.raises(ValueError, match="same preconditioner"):
         dictionary_merge(a, b)
+    with pytest.raises(TypeError, match="another OnlineOrthogonalDictionary, got ndarray"):
+        OnlineOrthogonalDictionary().merge(np.eye(4))
 
 
 @pytest.mark.parametrize(
@@ -347,6 +352,7 @@ def test_merge_refuses_what_does_not_fit():
     [
         ({"batch_size": 0}, ValueError), ({"precondition": "guess"}, ValueError),
         ({"lmo": "svd"}, ValueError), ({"p": 2}, ValueError), ({"rng": "x"}, TypeError),
+        ({"mean": 0.0}, TypeError), ({"mean": np.eye(3)}, ValueError), ({"window": 0}, ValueError),
     ],
 )  # fmt: skip
 def test_wrong_options(options, kind):

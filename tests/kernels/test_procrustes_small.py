@@ -7,6 +7,7 @@ import pytest
 
 import orthola
 from orthola import Status, procrustes
+from orthola._kernels.numba.procrustes_items import procrustes_chunk
 from orthola._kernels.numba.procrustes_small import procrustes_stack
 from orthola.testing import gaussian, machine_epsilon
 from tests.dtypes import real_of
@@ -169,3 +170,13 @@ def test_layouts_and_byte_orders(order):
     np.testing.assert_array_equal(procrustes(given, b).transform.rotation, expected)
     swapped = kernel(a.astype(a.dtype.newbyteorder()), b)[0]
     np.testing.assert_array_equal(swapped, expected)
+
+
+def test_read_only_points_are_compiled_for_as_others():
+    a = np.random.default_rng(0).standard_normal((64, 10, 3))
+    first = kernel(a, a + 1.0)
+    versions = len(procrustes_chunk.signatures)
+    a.flags.writeable = False
+    again = kernel(a, a + 1.0)
+    assert len(procrustes_chunk.signatures) == versions
+    assert all(np.array_equal(x, y) for x, y in zip(first, again, strict=True))

@@ -92,6 +92,8 @@ def test_static_mistakes():
         householder_projector(np.ones((4, 2)), np.ones((4, 1)))
     with pytest.raises(ValueError, match="one entry per reflector"):
         householder_projector(np.ones((4, 2)), np.ones((4, 2)), np.ones(3))
+    with pytest.raises(ValueError, match="batch shapes of u and v that broadcast"):
+        householder_projector(np.ones((2, 4, 2)), np.ones((3, 4, 2)))
     with pytest.raises(ValueError, match="rank <= 3"):
         householder_projector_vectors(np.ones((4, 3)), rank=4)
 

@@ -294,6 +294,7 @@ def test_integers():
         (np.ones(3), np.ones((3, 1)), ValueError, "at least two axes"),
         (np.ones((3, 1)), np.ones((3, 2)), ValueError, "same last two axes"),
         (np.ones((2, 3)), np.ones((2, 3)), ValueError, "n >= k"),
+        (np.ones((2, 3, 1)), np.ones((4, 3, 1)), ValueError, "batch shapes of x and z"),
         (np.ones((3, 2)), "step", TypeError, "expected an array"),
     ],
 )

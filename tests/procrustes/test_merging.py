@@ -166,6 +166,8 @@ def test_the_rest_is_merged_as_asked():
     np.testing.assert_allclose(found.merged, found.turned + np.median(found.rest, axis=0))
     with pytest.raises(ValueError, match="did you mean 'mean'"):
         merge_weights(base, tuned, rest="meen")
+    with pytest.raises(ValueError, match="rest to return an array of shape"):
+        merge_weights(base, tuned, rest=lambda x: x)  # would be added to every task
     with pytest.raises(ValueError, match=r"tuned weights \(\.\.\., T, m, n\)"):
         merge_weights(base, tuned[0])
     with pytest.raises(ValueError, match="rotations of shape"):

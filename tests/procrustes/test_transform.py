@@ -118,6 +118,8 @@ def test_wrong_orders_and_kinds_raise():
         transform.apply(np.asarray(1.0))
     with pytest.raises(ValueError, match="one order"):
         transform.compose(host_transform(2))
+    with pytest.raises(TypeError, match="another OrthogonalTransform, got ndarray"):
+        transform.compose(np.ones((4, 3)))
     with pytest.raises(ValueError, match="rotation"):
         OrthogonalTransform(np.ones(3)).inverse()
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -37,6 +37,10 @@ def test_k_above_atoms():
         ({"n_nonzero": 1, "exclude": [True, False]}, ValueError, "with n_atoms = 6"),
         ({"n_nonzero": 1, "exclude": [0.5] * 6}, TypeError, "exclude to be bool"),
         ({"n_nonzero": 1, "exclude": [1, 2]}, ValueError, "integers"),
+        ({"n_nonzero": 1, "exclude": [[6]] * 3}, ValueError, "from 0 to n_atoms - 1 = 5.*got 6"),
+        ({"n_nonzero": 1, "exclude": [[-2]] * 3}, ValueError, "padded with -1, got -2"),
+        ({"n_nonzero": 1, "exclude": [[1], [2, 3]]}, TypeError, "rows of equal length in exclude"),
+        ({"n_nonzero": 1, "exclude": 3}, TypeError, "exclude as an array"),
         ({"n_nonzero": 1, "exclude": np.zeros((2, 6), bool)}, ValueError, "batch axes"),
         ({"n_nonzero": 1, "selection": "mp"}, ValueError, "did you mean 'omp'"),
         ({"n_nonzero": 1, "selection": "ols", "nonnegative": True}, ValueError, "nonnegative"),
@@ -51,7 +55,7 @@ def test_mistakes_are_named(options, error, words):
 
 
 def test_shapes_are_named():
-    with pytest.raises(ValueError, match="signals of shape"):
+    with pytest.raises(ValueError, match=r"signals of shape.*row with signals\[None, :\]"):
         omp(Y[0], A, n_nonzero=1)
     with pytest.raises(ValueError, match=r"one length M, got \(3, 4\) and \(4, 6\)"):
         omp(Y, A.T, n_nonzero=1)
@@ -73,7 +77,7 @@ def test_traced_numbers_per_signal_are_refused():
 
 def test_options_of_another_library_are_refused():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    with pytest.raises(TypeError, match="tol from numpy or NumPy"):
+    with pytest.raises(TypeError, match="tol as an array from NumPy"):
         omp(Y, A, tol=torch.tensor([0.1, 0.1, 0.1]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orthola import omp, transfer_codes
+from orthola import omp, omp_path, transfer_codes
 from orthola.testing import gaussian, orthonormal
 from tests.sparse.forms import unit_atoms
 
@@ -54,5 +54,9 @@ def test_dtypes_shapes_and_mistakes():
         transfer_codes(codes, np.ones(10))
     with pytest.raises(ValueError, match="a row for each atom"):
         transfer_codes(codes, np.ones((1, 4)))
+    with pytest.raises(TypeError, match=r"orthola\.omp returns them.*got numpy\.ndarray"):
+        transfer_codes(a, a)
+    with pytest.raises(ValueError, match="a coefficient for each index"):
+        transfer_codes(omp_path(gaussian(3, 6, rng=1), a, n_nonzero=2), a)
     empty = omp(np.zeros((0, 6)), a, n_nonzero=2)
     assert transfer_codes(empty, np.ones((10, 4))).shape == (0, 4)

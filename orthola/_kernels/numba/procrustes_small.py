@@ -58,7 +58,7 @@ def procrustes_stack(
         not finite, out of range, without a unique answer, or to be refined.
     """
     # One kind of array only: every other one would be compiled anew.
-    a, b = (np.require(x, x.dtype.newbyteorder("="), "C") for x in (a, b))
+    a, b = (np.require(x, x.dtype.newbyteorder("="), ["C", "W", "A"]) for x in (a, b))
     items, m, n = a.shape
     w = np.empty((items, 0, 1)) if weights is None else weights.astype(np.float64)[..., None]
     wide: type = np.complex128 if a.dtype.kind == "c" else np.float64
