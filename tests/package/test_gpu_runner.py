@@ -65,6 +65,7 @@ def test_a_run_that_is_cut_off_keeps_what_it_had_and_is_resumed(tmp_path, monkey
         "def pytest_addoption(parser): parser.addoption('--backend')\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the process below is nobody's worker
     test, journal = tmp_path / "test_four.py", tmp_path / "journal"
     test.write_text(SUITE.replace("LAST", "os.kill(os.getpid(), 9)"))
     found = suite.run("cupy", tmp_path, journal, ("test_four.py",), seconds=60.0)
