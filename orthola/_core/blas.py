@@ -87,11 +87,13 @@ def matrix_product(x: Any, y: Any, *, adjoint: bool = False) -> Any:
     fn = routines(x.dtype)
     if adjoint and x is y:
         return _gram(x, fn)
+    # For BLAS a C-ordered matrix is its transpose: (X Y)^T = Y^T X^T, (X^H Y)^T = Y^T (X^T)^H.
+    if x.flags.c_contiguous and y.flags.c_contiguous:
+        return fn.gemm(1.0, y.T, x.T, 0.0, None, 0, 2 if adjoint else 0).T
     x_columns, y_columns = x.flags.f_contiguous, y.flags.f_contiguous
     if adjoint and fn.complex and x_columns:
         b, trans = (y, 0) if y_columns else (y.T, 1)
         return fn.gemm(1.0, x, b, trans_a=2, trans_b=trans)
-    # For BLAS a C-ordered matrix is its transpose: (X Y)^T = Y^T X^T, (X^H Y)^T = Y^T (X^T)^H.
     a, trans_a = (y, 1) if y_columns else (y.T, 0)
     b, trans_b = (x, 0 if adjoint else 1) if x_columns else (x.T, 2 if adjoint else 0)
     return fn.gemm(1.0, a, b, trans_a=trans_a, trans_b=trans_b).T

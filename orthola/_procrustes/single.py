@@ -23,6 +23,7 @@ from .refine import ENOUGH, FAR
 __all__ = ["fit_one"]
 
 _DTYPES = {"float64": np.dtype(np.float64), "complex128": np.dtype(np.complex128)}
+_FEW = 16  # columns up to which NumPy's product is the cheaper call and starts no threads
 _HALF_EPS = 2.0**-53
 _NUMBERS = 2**16  # single-precision numbers that are widened at once
 _OK = int(Status.OK)
@@ -50,7 +51,7 @@ def fit_one(space: Space, plan: Plan, points: Points) -> Any:
     if parts is None:
         return fit_stack(space, plan, given)
     u, s, vh = parts
-    singular, r = s.tolist(), matrix_product(u, vh)
+    singular, r = s.tolist(), u.dot(vh) if n <= _FEW else matrix_product(u, vh)
     flip = plan.rotation_only and determinant(r) < 0
     last = -singular[-1] if flip else singular[-1]
     gap = singular[-2] + last if n > 1 else last
