@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import library
 
 from .._core.autodiff import Rule
 from .._core.shared_memory import ordinary, recorded
@@ -108,6 +109,6 @@ def _operator(rule: Rule) -> Any:
         options = (rule.options(*json.loads(static)),) if rule.shaped_by_static else ()
         return [out.new_empty(out.shape) for out in rule.outline(space, *options, arrays)]
 
-    operator = torch.library.custom_op(f"orthola::{rule.name}", primal, mutates_args=())
+    operator = library.custom_op(f"orthola::{rule.name}", primal, mutates_args=())
     operator.register_fake(outline)
     return operator
